@@ -1,0 +1,140 @@
+/**
+ * One schema makes the command-line flags, the environment names, the configuration file and the table in the docs.
+ * Pure: reading files, arguments and environment is the platform's and the CLI's work.
+ */
+import { z } from "zod";
+import { SCOPES } from "./contract/scopes.ts";
+import { GatewayError, showValue } from "./errors.ts";
+
+/** A key as configured: `KEY`, `NAME=KEY` or `NAME=KEY:scope+scope`; without scopes it may do everything. */
+export interface ApiKey {
+  readonly name: string;
+  readonly key: string;
+  readonly scopes: readonly (typeof SCOPES)[number][];
+}
+
+const apiKey = z.string().transform((text, context): ApiKey => {
+  const match = /^(?:([A-Za-z0-9_.-]{1,64})=)?([^\s:]{8,512})(?::([a-z+]+))?$/.exec(text);
+  const scopes = match?.[3]?.split("+") ?? [...SCOPES];
+  const unknown = scopes.find((scope) => !(SCOPES as readonly string[]).includes(scope));
+  if (match === null || unknown !== undefined) {
+    context.addIssue({
+      code: "custom",
+      message: `must be KEY, NAME=KEY or NAME=KEY:scope+scope with a key of 8 to 512 characters and scopes out of ${SCOPES.join(", ")} (the value is not shown)`,
+    });
+    return z.NEVER;
+  }
+  return { name: match[1] ?? "key", key: match[2] ?? "", scopes: scopes as ApiKey["scopes"] };
+});
+
+const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
+const integer = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+const seconds = (most: number) => z.coerce.number().positive().max(most);
+/** "true"/"false" from the environment; a bare flag is true. */
+const flag = z.union([
+  z.boolean(),
+  z.enum(["true", "false", "1", "0", ""]).transform((text) => text !== "false" && text !== "0"),
+]);
+
+/** Every setting. `describe` is the help text; kebab-case of the name is the flag, TIDEGATE_UPPER_CASE the environment name. */
+export const ConfigSchema = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1").describe("Address to listen on. Beyond loopback API keys are required."),
+  port: integer(0, 65535).default(8000).describe("Port to listen on; 0 takes a free one."),
+  model: z.string().min(1).optional().describe("Hugging Face model directory for embedded replicas."),
+  servedModelName: z
+    .string()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe("Name in /v1/models; default: the directory's name (tide-nano for the shipped model)."),
+  device: z.enum(["auto", "cpu", "webgpu", "cuda"]).default("auto").describe("Where embedded replicas run."),
+  replicas: integer(1, 64).default(1).describe("Embedded replicas, one worker process each."),
+  maxConcurrency: integer(1, 1024).default(32).describe("Sequences that one embedded replica decodes at a time."),
+  maxModelLen: integer(1, 1_048_576)
+    .optional()
+    .describe("Tokens of prompt and output together; default: the model's own."),
+  maxQueue: integer(1, 1_000_000).default(4096).describe("Sequences that may wait in one embedded replica before 429."),
+  maxTokensPerRequest: integer(1, 100_000_000)
+    .default(1_048_576)
+    .describe("Limit of n × max_tokens × prompts of one request."),
+  upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
+  upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
+  upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),
+  policy: z.enum(["least-in-flight", "round-robin"]).default("least-in-flight").describe("How a replica is chosen."),
+  store: z
+    .string()
+    .regex(/^(memory|sqlite:.+|redis:.+)$/, "must be memory, sqlite:FILE or redis:URL")
+    .default("memory")
+    .describe("Where shared state lives."),
+  logFormat: z.enum(["text", "json"]).default("text").describe("Log lines on standard error."),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Least level that is logged."),
+  apiKey: z.array(apiKey).default([]).describe("API key; repeatable. Forms: KEY, NAME=KEY, NAME=KEY:scope+scope."),
+  allowUnauthenticated: flag.default(false).describe("Allow a non-loopback bind without API keys."),
+  maxBodyBytes: integer(1024, 2 ** 31)
+    .default(64 * 2 ** 20)
+    .describe("Largest request body, weight uploads aside."),
+  requestTimeout: seconds(86_400)
+    .default(3600)
+    .describe("Seconds a request may take when it names no x-request-timeout."),
+  streamIdleTimeout: seconds(86_400).default(600).describe("Seconds an upstream stream may be silent."),
+  startTimeout: seconds(86_400).default(600).describe("Seconds a replica may take to start."),
+  drainTimeout: seconds(3600).default(30).describe("Seconds that running requests get on SIGTERM."),
+  probeInterval: seconds(3600).default(2).describe("Seconds between health checks of a replica."),
+  spoolDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Where incoming weights are kept until the next version; default: a temporary directory."),
+});
+
+export type Config = z.infer<typeof ConfigSchema>;
+export type ConfigField = keyof Config;
+
+/** Every field name, in schema order. */
+export const CONFIG_FIELDS = Object.keys(ConfigSchema.shape) as ConfigField[];
+
+/** `maxModelLen` → `--max-model-len`. */
+export const toFlag = (field: string): string =>
+  `--${field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** `maxModelLen` → `TIDEGATE_MAX_MODEL_LEN`. */
+export const toEnvironmentName = (field: string): string =>
+  `TIDEGATE_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+
+/** Fields whose value is never shown, not even in an error. */
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["apiKey", "upstreamApiKey"]);
+
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
+
+/**
+ * Validates merged settings (flags over environment over file, already keyed by field name).
+ * Throws GatewayError `invalid_value` whose message names the flag, the value and what is accepted.
+ *
+ * @example
+ * ```ts
+ * import { parseConfig } from "./config.ts";
+ * const config = parseConfig({ port: "9000" });
+ * if (config.port !== 9000 || config.host !== "127.0.0.1") throw new Error("defaults changed");
+ * ```
+ */
+export function parseConfig(values: Readonly<Record<string, unknown>>): Config {
+  const parsed = ConfigSchema.safeParse(values);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = String(issue?.path[0] ?? (issue?.code === "unrecognized_keys" ? issue.keys[0] : "configuration"));
+    const value = SECRET_FIELDS.has(field) ? "(not shown)" : showValue(values[field]);
+    throw new GatewayError("invalid_value", `${toFlag(field)}: ${issue?.message ?? "invalid"}, got ${value}.`, {
+      param: field,
+    });
+  }
+  const config = parsed.data;
+  if (!isLoopback(config.host) && config.apiKey.length === 0 && !config.allowUnauthenticated) {
+    throw new GatewayError(
+      "invalid_value",
+      `--host ${config.host} is reachable from other machines, and no API key is set: anyone could replace the weights. ` +
+        "Add --api-key NAME=KEY (or TIDEGATE_API_KEY), or --allow-unauthenticated if the network itself is trusted, or keep --host 127.0.0.1.",
+      { param: "host" },
+    );
+  }
+  return config;
+}

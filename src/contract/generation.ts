@@ -1,0 +1,94 @@
+/**
+ * The neutral model of generation: what every dialect is translated to when it must be understood, and what the
+ * embedded engine takes and gives. Field names are camelCase inside the program; the wires keep their own spelling.
+ */
+import type { WeightDigest, WeightVersion } from "./ids.ts";
+import type { SamplingParams } from "./sampling.ts";
+
+/** One message of a conversation, as chat templates see it (unknown keys are kept for the template). */
+export type ChatMessage = { readonly role: string; readonly content?: unknown } & Readonly<Record<string, unknown>>;
+
+/** What to continue: a text, token ids, or a conversation that the model's chat template turns into text. */
+export type Prompt =
+  | { readonly kind: "text"; readonly text: string; readonly addSpecialTokens: boolean }
+  | { readonly kind: "tokens"; readonly ids: readonly number[] }
+  | {
+      readonly kind: "chat";
+      readonly messages: readonly ChatMessage[];
+      readonly tools: readonly unknown[] | null;
+      readonly addGenerationPrompt: boolean;
+      readonly continueFinalMessage: boolean;
+      readonly templateKwargs: Readonly<Record<string, unknown>>;
+      /** false for chat: the template itself writes the special tokens. */
+      readonly addSpecialTokens: boolean;
+    };
+
+export interface GenerateRequest {
+  /** Goes to the log and to the upstream; unique per call. */
+  readonly requestId: string;
+  readonly prompts: readonly Prompt[];
+  readonly sampling: SamplingParams;
+  /** The prompt's own tokens come before the output in text and logprobs (completions' `echo`). */
+  readonly echo: boolean;
+}
+
+/** One candidate at one position. `rank` is 1 for the most probable token. */
+export interface TokenLogprob {
+  readonly tokenId: number;
+  /** The token's own text; may be empty or hold U+FFFD where it is part of a longer UTF-8 sequence. */
+  readonly token: string;
+  /** The token's own bytes. */
+  readonly bytes: readonly number[];
+  /** Natural logarithm; -Infinity where masked. */
+  readonly logprob: number;
+  readonly rank: number;
+}
+
+/** The chosen token and the best `k` others (sorted by rank; may or may not contain the chosen one). */
+export interface PositionLogprobs extends TokenLogprob {
+  readonly top: readonly TokenLogprob[];
+}
+
+export type FinishReason = "stop" | "length" | "abort";
+
+/**
+ * What a generation says, in order: one `start`, then per prompt one `prompt`, then `delta`s and one `finish` per
+ * sample in any interleaving, then one `end`. An error is thrown by the iterator instead.
+ */
+export type GenerateEvent =
+  | { readonly type: "start"; readonly weightVersion: WeightVersion; readonly weightDigest: WeightDigest | null }
+  | {
+      readonly type: "prompt";
+      readonly prompt: number;
+      readonly tokenIds: readonly number[];
+      /** Tokens of it found in the prefix cache. */
+      readonly cachedTokens: number;
+      /** The prompt's text: as sent, or the rendered template. null for token-id prompts. */
+      readonly text: string | null;
+      /** One entry per prompt token; the first is null. Present when `promptLogprobs` was asked for. */
+      readonly logprobs?: readonly (PositionLogprobs | null)[];
+    }
+  | {
+      readonly type: "delta";
+      readonly prompt: number;
+      readonly sample: number;
+      /** New text; may be empty while a UTF-8 sequence or a possible stop string is incomplete. */
+      readonly text: string;
+      readonly tokenIds: readonly number[];
+      /** One entry per token id. Present when `logprobs` was asked for. */
+      readonly logprobs?: readonly PositionLogprobs[];
+    }
+  | {
+      readonly type: "finish";
+      readonly prompt: number;
+      readonly sample: number;
+      readonly reason: FinishReason;
+      /** The stop string or stop token id that ended it; null for eos, length and abort. */
+      readonly stopReason: string | number | null;
+    }
+  | {
+      readonly type: "end";
+      /** First and last weight version that made tokens of this answer; equal unless a `keep` switch came between. */
+      readonly firstVersion: WeightVersion;
+      readonly lastVersion: WeightVersion;
+    };

@@ -1,0 +1,42 @@
+/**
+ * Sampling parameters, neutral form. `undefined` means "the caller said nothing": the engine then takes the model's
+ * generation_config.json, then vLLM's default. Order of operations and definitions: vLLM 0.32 `SamplingParams`.
+ */
+export interface SamplingParams {
+  /** Samples per prompt; default 1. */
+  readonly n?: number | undefined;
+  /** New tokens at most; undefined = up to the context end. */
+  readonly maxTokens?: number | undefined;
+  /** eos and stop tokens are masked before so many tokens exist; default 0. */
+  readonly minTokens?: number | undefined;
+  /** 0 = greedy; default 1. */
+  readonly temperature?: number | undefined;
+  /** (0, 1]; default 1. */
+  readonly topP?: number | undefined;
+  /** 0 or -1 = off; default off. */
+  readonly topK?: number | undefined;
+  /** [0, 1]; default 0 = off. */
+  readonly minP?: number | undefined;
+  /** > 0; default 1 = off. Over prompt and output tokens. */
+  readonly repetitionPenalty?: number | undefined;
+  /** [-2, 2]; default 0. Over output tokens. */
+  readonly presencePenalty?: number | undefined;
+  /** [-2, 2]; default 0. Over output tokens. */
+  readonly frequencyPenalty?: number | undefined;
+  /** Same seed, prompt and parameters: same tokens, whatever else is in the batch. undefined = random. */
+  readonly seed?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
+  readonly stopTokenIds?: readonly number[] | undefined;
+  readonly includeStopStrInOutput?: boolean | undefined;
+  readonly ignoreEos?: boolean | undefined;
+  /** Special tokens leave no text; default true. */
+  readonly skipSpecialTokens?: boolean | undefined;
+  /** Candidates per output token; 0 = the sampled token only; undefined = none. */
+  readonly logprobs?: number | undefined;
+  /** Candidates per prompt token; undefined = none. */
+  readonly promptLogprobs?: number | undefined;
+  /** token id → added to its logit, [-100, 100]. */
+  readonly logitBias?: Readonly<Record<string, number>> | undefined;
+  readonly allowedTokenIds?: readonly number[] | undefined;
+  readonly badWords?: readonly string[] | undefined;
+}

@@ -1,0 +1,152 @@
+/**
+ * The port between the fleet and whatever generates. An engine is one replica's way to speak; what it cannot do is
+ * absent (an optional member), and the absence is the "unsupported".
+ */
+import type { GenerateEvent, GenerateRequest, Prompt } from "../contract/generation.ts";
+import type { WeightDigest, WeightVersion } from "../contract/ids.ts";
+
+export type EngineKind = "embedded" | "vllm" | "trl";
+
+/** A model as `/v1/models` shows it. */
+export interface EngineModel {
+  readonly id: string;
+  /** Prompt plus output tokens of one sequence. */
+  readonly maxModelLen: number | null;
+  /** Checkpoint path or upstream's `root`. */
+  readonly root: string;
+  /** LoRA adapters name their base model. */
+  readonly parent: string | null;
+}
+
+export interface EngineInfo {
+  readonly models: readonly EngineModel[];
+  /** Ranks that receive weights in this replica (TP × PP × DP); 1 for embedded. */
+  readonly worldSize: number;
+  readonly weightVersion: WeightVersion;
+  readonly weightDigest: WeightDigest | null;
+  /** Free facts for humans: upstream version, device, provider, bytes. */
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** What an engine tells its owner without being asked. */
+export type EngineNotice =
+  /** Cannot serve now; a restart is under way (`recovering`) or not. */
+  | { readonly type: "down"; readonly reason: string; readonly recovering: boolean }
+  /** Serves again; info is fresh. */
+  | { readonly type: "up"; readonly info: EngineInfo };
+
+export interface CallOptions {
+  /** Ends the call; the engine frees what it used within a second. */
+  readonly signal: AbortSignal;
+}
+
+/** A request to hand on byte for byte. */
+export interface ForwardRequest {
+  readonly method: string;
+  /** Path and query, beginning with "/". */
+  readonly target: string;
+  /** Already stripped of hop-by-hop headers and of our own credentials. */
+  readonly headers: Headers;
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | null;
+}
+
+export type PauseMode = "abort" | "wait" | "keep";
+
+export interface TensorSpec {
+  readonly name: string;
+  /** safetensors' spelling: "BF16", "F16", "F32". */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+/** A complete, verified set of tensors on local disk, one or many safetensors files. */
+export interface WeightSet {
+  /** Absolute paths; every tensor is in exactly one of them. */
+  readonly files: readonly string[];
+  /** Digest of this set alone (of the whole model when not `partial`). */
+  readonly digest: WeightDigest;
+  /** Only some tensors of the model; the others stay. */
+  readonly partial: boolean;
+}
+
+export interface StageProgress {
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** Two-phase weight change of one replica: nothing is served from a staged set until `commit`. */
+export interface WeightTarget {
+  /** All tensors that the served model has. */
+  manifest(): readonly TensorSpec[];
+  /** Loads beside the running weights and answers with the digest of the whole model that would serve. */
+  stage(
+    id: string,
+    set: WeightSet,
+    options: CallOptions & { readonly onProgress: (progress: StageProgress) => void },
+  ): Promise<WeightDigest>;
+  /** Switches between two steps; afterwards all new tokens come from the staged weights. Running requests: see `mode`. */
+  commit(id: string, version: WeightVersion, mode: PauseMode, options: CallOptions): Promise<void>;
+  /** Drops a staged set; unknown ids are fine. Never fails the fleet. */
+  discard(id: string): Promise<void>;
+}
+
+/** The RL controls of vLLM's dev routes, for one replica. All are idempotent. */
+export interface EngineControl {
+  /** Resolves when no request runs (`abort`, `wait`) or all are frozen (`keep`). Later requests wait for `resume`. */
+  pause(mode: PauseMode, clearCache: boolean, options: CallOptions): Promise<void>;
+  resume(options: CallOptions): Promise<void>;
+  isPaused(options: CallOptions): Promise<boolean>;
+  /** false when refused because requests run and `resetRunning` is false. */
+  resetPrefixCache(resetRunning: boolean, options: CallOptions): Promise<boolean>;
+  sleep(level: number, options: CallOptions): Promise<void>;
+  wakeUp(tags: readonly string[] | null, options: CallOptions): Promise<void>;
+  isSleeping(options: CallOptions): Promise<boolean>;
+}
+
+export interface TokenizeResult {
+  readonly tokenIds: readonly number[];
+  readonly tokenStrings: readonly string[];
+}
+
+export interface Engine {
+  readonly kind: EngineKind;
+  /** Base URL of an upstream; null for a worker process. */
+  readonly url: string | null;
+  /** First contact. Rejects with a GatewayError that says what is wrong and the mend. */
+  start(options: CallOptions): Promise<EngineInfo>;
+  /** Lets running requests finish until the signal aborts, then ends everything. Never rejects. */
+  stop(options: CallOptions): Promise<void>;
+  /** One health check; rejects when the replica cannot serve. */
+  probe(options: CallOptions): Promise<void>;
+  /** Subscribes to notices; returns the unsubscribe function. */
+  subscribe(listener: (notice: EngineNotice) => void): () => void;
+  readonly generate?: (request: GenerateRequest, options: CallOptions) => AsyncIterable<GenerateEvent>;
+  /** Present on engines that speak HTTP; the answer is the upstream's own. */
+  readonly forward?: (request: ForwardRequest, options: CallOptions) => Promise<Response>;
+  readonly tokenize?: (prompt: Prompt, options: CallOptions) => Promise<TokenizeResult>;
+  readonly detokenize?: (tokenIds: readonly number[], options: CallOptions) => Promise<string>;
+  readonly control?: EngineControl;
+  readonly weights?: WeightTarget;
+}
+
+/** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */
+export type EngineSpec =
+  | {
+      readonly kind: "embedded";
+      /** Absolute path of a Hugging Face model directory. */
+      readonly model: string;
+      readonly servedModelName: string;
+      readonly maxConcurrency: number;
+      /** undefined = the model's own. */
+      readonly maxModelLen: number | undefined;
+      readonly device: "auto" | "cpu" | "webgpu" | "cuda";
+    }
+  | { readonly kind: "vllm" | "trl"; readonly url: string };
+
+/** The weights a restarted worker must load before it serves: newest complete set first, then partial ones in order. */
+export interface CurrentWeights {
+  readonly version: WeightVersion;
+  readonly digest: WeightDigest | null;
+  /** Empty = the model directory's own weights. */
+  readonly sets: readonly WeightSet[];
+}

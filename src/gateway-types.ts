@@ -1,0 +1,165 @@
+/**
+ * What the HTTP side may know of the gateway: an interface, no code. `gateway.ts` implements it, routes and the
+ * dashboard read it from `c.var.gateway`, tests put a fake in its place.
+ */
+import type { Config } from "./config.ts";
+import type { AuditEntry, Fleet, FleetEvent } from "./contract/control/fleet.ts";
+import type { AttachServer, PatchServer, Server } from "./contract/control/servers.ts";
+import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "./contract/control/weight-syncs.ts";
+import type { GenerateEvent, GenerateRequest, Prompt } from "./contract/generation.ts";
+import type { WeightDigest, WeightVersion } from "./contract/ids.ts";
+import type { Logger } from "./observe/log.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import type { Ports } from "./ports.ts";
+
+/** The dialect a call came in; an upstream that speaks the same one gets the bytes as they are. */
+export type Wire = "openai" | "trl" | "vllm";
+
+/** Freshness and stickiness, from request headers. */
+export interface RoutingWishes {
+  readonly minVersion?: number;
+  readonly exactVersion?: number;
+  readonly maxLag?: number;
+  /** Seconds to wait for a fresh enough replica before 412; default 0. */
+  readonly waitSeconds: number;
+  readonly sessionId?: string;
+}
+
+/** A generation call, understood no further than routing needs. */
+export interface InboundCall {
+  readonly requestId: string;
+  readonly wire: Wire;
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly target: string;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  /** From the byte scan; undefined = not named, any model. */
+  readonly model: string | undefined;
+  /** True when the caller wants a stream: then a failure after the first event cannot be moved elsewhere. */
+  readonly stream: boolean;
+  readonly wishes: RoutingWishes;
+  /** Aborts when the client left or the deadline passed. */
+  readonly signal: AbortSignal;
+  /** Parses the body; called only when the chosen replica cannot take the bytes. Throws GatewayError. */
+  readonly toRequest: () => GenerateRequest;
+}
+
+/** Who answered, with which weights. */
+export interface Stamp {
+  readonly replica: string;
+  readonly model: string;
+  readonly weightVersion: WeightVersion;
+  readonly weightDigest: WeightDigest | null;
+}
+
+export type Outcome =
+  /** The upstream's own answer, body untouched. */
+  | { readonly kind: "forwarded"; readonly response: Response; readonly stamp: Stamp }
+  /**
+   * Neutral events, `start` already taken out. Not streamed: complete and replayed, so it cannot fail any more.
+   * The consumer must iterate to the end or call `return()`; that is what frees the replica.
+   */
+  | { readonly kind: "generated"; readonly events: AsyncIterable<GenerateEvent>; readonly stamp: Stamp };
+
+export interface ModelCard {
+  readonly id: string;
+  readonly created: number;
+  readonly maxModelLen: number | null;
+  readonly root: string;
+  readonly parent: string | null;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason: string | null;
+  readonly servers: readonly { readonly id: string; readonly state: string; readonly reason: string | null }[];
+}
+
+export interface ControlResult<T> {
+  /** One entry per replica, in fleet order. */
+  readonly servers: readonly { readonly id: string; readonly result?: T; readonly error?: string }[];
+}
+
+export interface Page {
+  /** 1 to 1000; default 100. */
+  readonly limit: number;
+  /** Id (or version) of the last item of the page before. */
+  readonly after?: string;
+}
+
+export interface Gateway {
+  readonly config: Config;
+  readonly ports: Ports;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+
+  /** Starts engines; resolves when every embedded replica serves, rejects when one cannot. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Refuses new work, lets running work finish for the grace period, then stops everything. Never rejects. */
+  stop(): Promise<void>;
+  readonly draining: boolean;
+
+  readonly generation: {
+    dispatch(call: InboundCall): Promise<Outcome>;
+    /** Forwards any other request to one replica that can; undefined when none speaks HTTP. */
+    forwardAny(call: Omit<InboundCall, "toRequest" | "stream">): Promise<Outcome | undefined>;
+    tokenize(
+      model: string | undefined,
+      prompt: Prompt,
+      signal: AbortSignal,
+    ): Promise<{ tokenIds: readonly number[]; tokenStrings: readonly string[]; maxModelLen: number | null }>;
+    detokenize(model: string | undefined, tokenIds: readonly number[], signal: AbortSignal): Promise<string>;
+  };
+
+  readonly fleet: {
+    snapshot(): Fleet;
+    models(): readonly ModelCard[];
+    readiness(): Readiness;
+    server(id: string): Server | undefined;
+    attach(request: AttachServer, signal: AbortSignal): Promise<Server>;
+    patch(id: string, request: PatchServer): Promise<Server>;
+    detach(id: string, signal: AbortSignal): Promise<void>;
+    /** World size over all replicas that are part of the fleet. */
+    worldSize(): number;
+    /** Ends when the signal aborts. The first events describe the present. */
+    events(signal: AbortSignal): AsyncIterable<FleetEvent>;
+  };
+
+  readonly control: {
+    pause(mode: "abort" | "wait" | "keep", clearCache: boolean, signal: AbortSignal): Promise<ControlResult<null>>;
+    resume(signal: AbortSignal): Promise<ControlResult<null>>;
+    isPaused(signal: AbortSignal): Promise<boolean>;
+    resetPrefixCache(resetRunning: boolean, signal: AbortSignal): Promise<ControlResult<boolean>>;
+    sleep(level: number, signal: AbortSignal): Promise<ControlResult<null>>;
+    wakeUp(tags: readonly string[] | null, signal: AbortSignal): Promise<ControlResult<null>>;
+    isSleeping(signal: AbortSignal): Promise<boolean>;
+  };
+
+  readonly syncs: {
+    /** Throws a 4xx for what can be seen to be wrong at once; otherwise the sync runs on, also when the caller leaves. */
+    start(
+      request: StartSync,
+      by: { readonly actor: string; readonly requestId: string; readonly idempotencyKey?: string },
+      upload?: ReadableStream<Uint8Array>,
+    ): Promise<WeightSync>;
+    get(id: string): WeightSync | undefined;
+    list(page: Page): readonly WeightSync[];
+    /** Resolves with the sync as it then is: ended, or still running when `milliseconds` passed first. */
+    wait(id: string, milliseconds: number, signal: AbortSignal): Promise<WeightSync>;
+    abort(id: string): Promise<WeightSync>;
+    /** The present state first, then every change; ends after the final state or when the signal aborts. */
+    events(id: string, signal: AbortSignal): AsyncIterable<FleetEvent>;
+    dryRun(request: StartSync, signal: AbortSignal): Promise<DryRunResult>;
+  };
+
+  readonly versions: {
+    list(page: Page): readonly WeightVersionRecord[];
+    get(version: number): WeightVersionRecord | undefined;
+  };
+
+  readonly audit: {
+    append(entry: AuditEntry): void;
+    list(page: Page): readonly AuditEntry[];
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * What a runtime must provide, as types only. `platform/*` builds these; everything else receives them.
+ * A port that a runtime cannot offer is absent (`files`, `spawn` at the edge), and configuration refuses what needs it.
+ */
+
+/** A pending timer; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time. All waits go through here, so that tests can own it. */
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. */
+  now(): number;
+  /** Monotonic milliseconds; only differences mean anything. */
+  monotonic(): number;
+  /** Runs `callback` once after `milliseconds`. A pending timer does not keep the process alive. */
+  timer(milliseconds: number, callback: () => void): Timer;
+}
+
+/** Randomness for ids and jitter. Never used for sampling: that is seeded per request in the worker. */
+export interface Random {
+  /** A RFC 9562 version 4 UUID. */
+  uuid(): string;
+  /** A number in [0, 1). */
+  float(): number;
+}
+
+/**
+ * An outgoing HTTP call. Unlike a runtime's own `fetch` it has no hidden time limits: only `init.signal` ends it,
+ * it follows no redirect and it does not decompress on our behalf unless the runtime cannot be told otherwise.
+ */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface FileStat {
+  readonly kind: "file" | "directory" | "other";
+  readonly size: number;
+  /** Milliseconds since the epoch of the last change. */
+  readonly modified: number;
+}
+
+/** A file opened for positioned reads. */
+export interface FileReader {
+  readonly size: number;
+  /** Reads exactly `length` bytes at `offset`, or throws when the file ends before. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A file being written; nothing is visible under its final name until the caller renames it. */
+export interface FileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Flushes to the disk and closes. */
+  close(): Promise<void>;
+}
+
+/** The file system. Paths are the host's own; relative ones are resolved against the working directory. */
+export interface Files {
+  resolve(...parts: string[]): string;
+  /** undefined when nothing is there; throws on any other failure. */
+  stat(path: string): Promise<FileStat | undefined>;
+  /** Names (not paths) of a directory's entries, sorted. */
+  list(path: string): Promise<string[]>;
+  /** Throws when the file is larger than `limit` bytes (default 64 MiB): callers never read the unbounded. */
+  readText(path: string, limit?: number): Promise<string>;
+  openRead(path: string): Promise<FileReader>;
+  /** Creates or truncates. */
+  openWrite(path: string): Promise<FileWriter>;
+  makeDirectory(path: string): Promise<void>;
+  /** Atomic within one file system. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a whole directory; absent is fine. */
+  remove(path: string): Promise<void>;
+}
+
+export interface SpawnOptions {
+  /** Added to the parent's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** How a child process ended. Exactly one field is set. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A child process whose stdin and stdout carry frames and whose stderr carries log lines. */
+export interface Child {
+  readonly pid: number;
+  /** Resolves when the pipe took the bytes (back-pressure); rejects when the child is gone. */
+  write(bytes: Uint8Array): Promise<void>;
+  readonly stdout: AsyncIterable<Uint8Array>;
+  readonly stderr: AsyncIterable<Uint8Array>;
+  readonly exited: Promise<ChildExit>;
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** Starts a TypeScript module of ours in a new process of the *same* runtime. `module` is a `file:` URL. */
+export type Spawn = (module: URL, args: readonly string[], options?: SpawnOptions) => Child;
+
+/** An incremental SHA-256. */
+export interface Sha256 {
+  update(bytes: Uint8Array): void;
+  /** Lower-case hexadecimal, 64 characters; the hash takes nothing more afterwards. */
+  hex(): string;
+}
+
+/** One line of output of the process (log sink); the text has no line break. */
+export type WriteLine = (line: string) => void;
+
+export interface Ports {
+  /** "bun 1.4.5", "deno 2.9.6", "node 24.21.0", "workerd": for humans and `/version`. */
+  readonly runtime: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly fetch: Fetch;
+  readonly writeLine: WriteLine;
+  /** Starts an incremental SHA-256 (web crypto only hashes what is whole in memory). */
+  readonly sha256?: () => Sha256;
+  /** CPU and memory of this process; absent where the runtime does not tell. */
+  readonly usage?: () => { readonly rssBytes: number; readonly cpuSeconds: number };
+  readonly files?: Files;
+  readonly spawn?: Spawn;
+  /** A directory this process may fill and should empty (`TMPDIR`); set exactly when `files` is. */
+  readonly temporaryDirectory?: string;
+}

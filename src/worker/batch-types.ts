@@ -1,0 +1,125 @@
+/**
+ * Between the request layer of the worker (text, stop strings, frames) and the batcher (slots, steps, sampling).
+ * Everything here is token ids and numbers.
+ */
+import type { WeightDigest } from "../contract/ids.ts";
+import type { TensorSpec, WeightSet } from "../engine/engine.ts";
+import type { Files } from "../ports.ts";
+
+/** Sampling parameters with every default applied and every value checked. */
+export interface ResolvedSampling {
+  readonly maxTokens: number;
+  readonly minTokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  /** 0 = off. */
+  readonly topK: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** Sample `i` of a request draws from (seed, i); the request layer has drawn one where the caller gave none. */
+  readonly seed: number;
+  /** -1 = none, else candidates per output token (0 = the sampled one only). */
+  readonly logprobs: number;
+  /** -1 = none. */
+  readonly promptLogprobs: number;
+  readonly logitBias: ReadonlyMap<number, number>;
+  /** null = all. */
+  readonly allowedTokenIds: readonly number[] | null;
+  /** Token sequences whose last token is masked when the rest was just produced. */
+  readonly badWords: readonly (readonly number[])[];
+  /** End the sequence with reason "stop"; empty of eos when `ignore_eos`. */
+  readonly eosTokenIds: ReadonlySet<number>;
+  readonly stopTokenIds: ReadonlySet<number>;
+}
+
+/** One prompt with n samples; they share its prefill. */
+export interface BatchRequest {
+  /** Unique among the live ones; chosen by the caller. */
+  readonly key: number;
+  readonly promptIds: readonly number[];
+  readonly samples: number;
+  readonly sampling: ResolvedSampling;
+}
+
+/** Log probabilities at one position, after temperature, penalties and masks (vLLM's `processed_logprobs`)
+ *  for output tokens, and of the plain model for prompt tokens. */
+export interface RawLogprobs {
+  readonly tokenId: number;
+  readonly logprob: number;
+  /** 1 = most probable. */
+  readonly rank: number;
+  /** Best first. */
+  readonly topIds: Int32Array;
+  readonly topLogprobs: Float32Array;
+}
+
+export type BatchOutput =
+  | {
+      readonly type: "prompt";
+      readonly key: number;
+      readonly cachedTokens: number;
+      readonly logprobs: readonly (RawLogprobs | null)[] | null;
+    }
+  | {
+      readonly type: "token";
+      readonly key: number;
+      readonly sample: number;
+      readonly tokenId: number;
+      readonly logprobs: RawLogprobs | null;
+    }
+  | {
+      readonly type: "finish";
+      readonly key: number;
+      readonly sample: number;
+      readonly reason: "stop" | "length" | "abort";
+      /** The stop token that ended it (not eos); it was also given as a `token`. */
+      readonly stopTokenId: number | null;
+    };
+
+/** Continuous batching over one model. Not re-entrant: one owner calls `step` in a loop and gives the event loop air between. */
+export interface Batcher {
+  /** Queues. Throws GatewayError `too_many_requests` over the queue limit. */
+  submit(request: BatchRequest): void;
+  /** Forgets a request (or one sample of it) at once, without further output; frees its slots. */
+  cancel(key: number, sample?: number): void;
+  /** Ends everything, queued or running, with reason "abort"; the outputs come from the next `step`. */
+  abortAll(): void;
+  /** One prefill chunk or one decode step over all running sequences. Empty when idle. */
+  step(): readonly BatchOutput[];
+  readonly running: number;
+  readonly waiting: number;
+  /** Nothing to do: the loop may sleep until the next `submit`. */
+  readonly idle: boolean;
+  /** Drops reusable prefixes; running sequences keep their own cache. */
+  resetPrefixCache(): void;
+  /**
+   * Steps use this model from now on. Running sequences are recomputed with the new weights from their tokens so far
+   * (preemption by recompute), as vLLM does after `keep`. Returns the old model, to be released by the caller.
+   */
+  replaceModel(model: LoadedModel): LoadedModel;
+}
+
+export interface LoadedModel {
+  readonly vocabSize: number;
+  readonly maxModelLen: number;
+  readonly tensors: readonly TensorSpec[];
+  /** Of all tensors as read from the files (before widening). */
+  readonly digest: WeightDigest;
+  /** Bytes held by weights in this process. */
+  readonly weightBytes: number;
+  readonly provider: string;
+  release(): void;
+}
+
+export interface LoadModelOptions {
+  readonly files: Files;
+  /** Hugging Face directory: config.json and, unless `sets` is complete, its safetensors. */
+  readonly directory: string;
+  /** Applied over the directory's weights in order; a non-partial set replaces everything. */
+  readonly sets: readonly WeightSet[];
+  readonly device: "auto" | "cpu" | "webgpu" | "cuda";
+  readonly maxModelLen: number | undefined;
+  readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
+}
