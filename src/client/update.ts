@@ -1,7 +1,8 @@
 /** `updateModelParams` over HTTP: start a weight sync, follow it, and end when every replica confirmed. */
 import type { WeightSync } from "../contract/control/weight-syncs.ts";
-import { ServerError, WeightSyncError } from "./errors.ts";
+import { WeightSyncError } from "./errors.ts";
 import { type Connection, readProblem, send, sendJson, withDeadline } from "./http.ts";
+import { sleep } from "./sleep.ts";
 
 /** A path on the gateway's machine, or the safetensors bytes themselves. */
 export type WeightsInput = string | Blob | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -96,8 +97,7 @@ export async function syncWeights(
   try {
     while (sync.state === "running") {
       options.onProgress?.(sync);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
-      signal.throwIfAborted();
+      await sleep(POLL_MILLISECONDS, signal);
       sync = (await sendJson(connection, url, { method: "GET", signal })).json as WeightSync;
     }
   } catch (error) {
@@ -124,7 +124,7 @@ async function abandon(connection: Connection, url: string): Promise<void> {
       headers,
       signal: AbortSignal.timeout(5000),
     });
-  } catch (error) {
-    if (error instanceof ServerError) return;
+  } catch {
+    // The first error is the one to tell; the gateway's own deadline ends the sync in any case.
   }
 }

@@ -5,6 +5,7 @@
 import { ConnectionError, ServerError } from "./errors.ts";
 import { type Connection, send, sendJson, withDeadline } from "./http.ts";
 import { type ClientSamplingParams, toWireSampling } from "./sampling.ts";
+import { sleep } from "./sleep.ts";
 import { type SyncOptions, type SyncResult, syncWeights, type WeightsInput } from "./update.ts";
 
 export interface VLLMClientOptions {
@@ -99,12 +100,7 @@ export class VLLMClient {
         const seconds = (elapsed / MILLISECONDS).toFixed(1);
         throw new ConnectionError(this.baseUrl, `${this.baseUrl} is not ready after ${seconds} s: ${failure}`);
       }
-      await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(resolve, pause);
-        options.signal?.addEventListener("abort", () => (clearTimeout(timer), reject(options.signal?.reason)), {
-          once: true,
-        });
-      });
+      await sleep(pause, options.signal);
     }
   }
 
