@@ -1,0 +1,175 @@
+/** What one fake vLLM server remembers: its options, its injected faults, what it saw, and the engine's few states. */
+
+/** Faults, as `POST /__fake/faults` takes them; each call replaces the whole set, `{}` ends all. */
+export interface Faults {
+  /** Paths that the request faults below hit; default: the generation routes. */
+  readonly paths?: readonly string[];
+  /** How many requests they hit before they end; default: all. */
+  readonly count?: number;
+  /** Answer this status with vLLM's error shape (or `body`) instead of generating. */
+  readonly status?: number;
+  readonly body?: string;
+  /** Wait so long before the response head. */
+  readonly delayHeadMs?: number;
+  /** Close the connection without a response. */
+  readonly drop?: boolean;
+  /** Close the connection without a response, but only where it already carried a request before (uvicorn's idle close race). */
+  readonly dropReused?: boolean;
+  /** Close the connection after so many chunks of the body. */
+  readonly dropAfterChunks?: number;
+  /** Take the request and never answer. */
+  readonly hang?: boolean;
+  /** After so many chunks send vLLM's error event and [DONE]. */
+  readonly errorAfterChunks?: number;
+  /** 500 "EngineCore encountered an issue..." to every generation. */
+  readonly engineDead?: boolean;
+  /** 500 "cannot schedule new futures after shutdown" to every generation while /health stays 200. */
+  readonly shuttingDown?: boolean;
+  /** What GET /health does: 503, no answer, or a closed connection. */
+  readonly health?: "unavailable" | "hang" | "drop";
+  /** Close idle keep-alive connections after so long; vLLM: 5000. */
+  readonly closeIdleMs?: number;
+}
+
+/** A fixed answer to every generation route, byte for byte; `null` in /__fake/answer ends it. */
+export interface FixedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly chunks: readonly Uint8Array[];
+  /** Pause before each chunk but the first. */
+  readonly delayMs: number;
+}
+
+/** One request as it arrived. */
+export interface SeenRequest {
+  readonly seq: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly method: string;
+  readonly target: string;
+  /** Names in lower case; in order of arrival, duplicates kept. */
+  readonly headers: readonly (readonly [string, string])[];
+  body: Uint8Array;
+  status: number | null;
+  /** When the answer was complete. */
+  endedAt: number | null;
+  /** When the client went away before that. */
+  disconnectedAt: number | null;
+}
+
+export interface FakeVllmOptions {
+  /** Default 0: a free port. */
+  readonly port?: number;
+  readonly host?: string;
+  /** For humans; answers carry it in `x-fake-name`. Default "fake". */
+  readonly name?: string;
+  /** Default ["tiny"]. */
+  readonly models?: readonly string[];
+  /** Default 2048. */
+  readonly maxModelLen?: number;
+  /** Default 1. */
+  readonly worldSize?: number;
+  /** Dev routes exist; default true. */
+  readonly devMode?: boolean;
+  /** Bearer key for /v1; default none. */
+  readonly apiKey?: string;
+  /** Pause between two tokens; default 0. */
+  readonly tokenDelayMs?: number;
+  /** Which weights it starts with: another number, other greedy answers. Default 0. */
+  readonly weights?: number;
+  /** Keep the bodies of seen requests (load tests turn it off); default true. */
+  readonly keepBodies?: boolean;
+  readonly faults?: Faults;
+}
+
+/** Seen requests kept; older ones are forgotten, the counters go on. */
+const LOG_LIMIT = 20_000;
+
+export class FakeState {
+  readonly name: string;
+  readonly models: readonly string[];
+  readonly maxModelLen: number;
+  readonly worldSize: number;
+  readonly devMode: boolean;
+  readonly apiKey: string | null;
+  readonly keepBodies: boolean;
+  tokenDelayMs: number;
+  faults: Faults;
+  faultsLeft: number;
+  answer: FixedAnswer | null = null;
+
+  seen: SeenRequest[] = [];
+  total = 0;
+  concurrent = 0;
+  maxConcurrent = 0;
+  disconnects = 0;
+  connections = 0;
+
+  /** Which weights answer; a finished update adds one. */
+  weights: number;
+  weightVersion = "default";
+  transferReady = false;
+  updating = false;
+  paused = false;
+  sleeping = false;
+  dead = false;
+  running = new Set<{ abort: boolean }>();
+  readonly #waiters = new Set<() => void>();
+
+  constructor(options: FakeVllmOptions) {
+    this.name = options.name ?? "fake";
+    this.models = options.models ?? ["tiny"];
+    this.maxModelLen = options.maxModelLen ?? 2048;
+    this.worldSize = options.worldSize ?? 1;
+    this.devMode = options.devMode ?? true;
+    this.apiKey = options.apiKey ?? null;
+    this.keepBodies = options.keepBodies ?? true;
+    this.tokenDelayMs = options.tokenDelayMs ?? 0;
+    this.weights = options.weights ?? 0;
+    this.faults = options.faults ?? {};
+    this.faultsLeft = this.faults.count ?? Number.POSITIVE_INFINITY;
+  }
+
+  setFaults(faults: Faults): void {
+    this.faults = faults;
+    this.faultsLeft = faults.count ?? Number.POSITIVE_INFINITY;
+    this.changed();
+  }
+
+  record(method: string, target: string, rawHeaders: readonly string[]): SeenRequest {
+    const headers: [string, string][] = [];
+    for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+      headers.push([String(rawHeaders[index]).toLowerCase(), String(rawHeaders[index + 1])]);
+    }
+    this.total += 1;
+    const seen: SeenRequest = {
+      seq: this.total,
+      at: Date.now(),
+      method,
+      target,
+      headers,
+      body: new Uint8Array(0),
+      status: null,
+      endedAt: null,
+      disconnectedAt: null,
+    };
+    this.seen.push(seen);
+    if (this.seen.length > LOG_LIMIT) this.seen = this.seen.slice(LOG_LIMIT / 2);
+    return seen;
+  }
+
+  /** Wakes everything that waits for `until`. */
+  changed(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const wake of waiters) wake();
+  }
+
+  /** Resolves when `condition` holds, looked at after every change. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiters.add(resolve));
+  }
+}
+
+export const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
