@@ -1,0 +1,12 @@
+/** The TypeScript library: `import { … } from "tidegate"`. */
+export { type App, createApp } from "./app.ts";
+export { ConnectionError, ServerError, WeightSyncError } from "./client/errors.ts";
+export type { ClientSamplingParams } from "./client/sampling.ts";
+export type { SyncOptions, SyncResult, WeightsInput } from "./client/update.ts";
+export { type Completion, VLLMClient, type VLLMClientOptions } from "./client/vllm-client.ts";
+export { type Config, parseConfig } from "./config.ts";
+export { GatewayError } from "./errors.ts";
+export { createGateway } from "./gateway.ts";
+export type { Gateway } from "./gateway-types.ts";
+export { wrapAsList } from "./lib/wrap-as-list.ts";
+export type { Ports } from "./ports.ts";

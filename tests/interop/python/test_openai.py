@@ -1,0 +1,97 @@
+"""Unmodified `openai` for Python against the gateway."""
+
+import openai
+import pytest
+from openai import OpenAI
+
+QUESTION = [{"role": "user", "content": "What is 17 + 25?"}]
+
+
+@pytest.fixture(scope="module")
+def client(base_url):
+    return OpenAI(base_url=f"{base_url}/v1", api_key="not-needed", max_retries=0)
+
+
+def test_models(client, model):
+    assert model in [entry.id for entry in client.models.list()]
+    assert client.models.retrieve(model).id == model
+
+
+def test_chat(client, model):
+    answer = client.chat.completions.create(model=model, messages=QUESTION, temperature=0)
+    assert answer.choices[0].message.role == "assistant"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.completion_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_chat_stream_equals_chat(client, model):
+    whole = client.chat.completions.create(model=model, messages=QUESTION, temperature=0)
+    stream = client.chat.completions.create(
+        model=model, messages=QUESTION, temperature=0, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage.completion_tokens == whole.usage.completion_tokens
+
+
+def test_chat_logprobs(client, model):
+    answer = client.chat.completions.create(
+        model=model, messages=QUESTION, temperature=0, max_tokens=4, logprobs=True, top_logprobs=3
+    )
+    content = answer.choices[0].logprobs.content
+    assert len(content) == 4
+    assert all(entry.logprob <= 0 and len(entry.top_logprobs) == 3 for entry in content)
+    assert content[0].logprob == max(top.logprob for top in content[0].top_logprobs)
+
+
+def test_completions_with_logprobs(client, model):
+    answer = client.completions.create(model=model, prompt="17 + 25 =", max_tokens=5, temperature=0, logprobs=2)
+    logprobs = answer.choices[0].logprobs
+    assert len(logprobs.tokens) == len(logprobs.token_logprobs) == len(logprobs.text_offset) == len(logprobs.top_logprobs)
+    assert answer.usage.completion_tokens == len(logprobs.tokens)
+
+
+def test_completions_from_token_ids(client, model):
+    answer = client.completions.create(
+        model=model, prompt=[5, 6, 7], max_tokens=3, temperature=0, extra_body={"return_token_ids": True}
+    )
+    assert answer.choices[0].model_extra["prompt_token_ids"] == [5, 6, 7]
+    assert len(answer.choices[0].model_extra["token_ids"]) <= 3
+
+
+def test_n_samples_with_seed(client, model):
+    def sample():
+        answer = client.completions.create(model=model, prompt="17 +", max_tokens=6, temperature=1, n=3, seed=7)
+        return [choice.text for choice in answer.choices]
+
+    assert len(sample()) == 3
+    assert sample() == sample()
+
+
+def test_weight_version_header(client, model):
+    raw = client.chat.completions.with_raw_response.create(model=model, messages=QUESTION, max_tokens=1)
+    assert raw.headers["x-weight-version"].isdigit()
+    assert raw.headers["x-weight-digest"].startswith("sha256:")
+
+
+def test_unknown_model_is_not_found(client):
+    with pytest.raises(openai.NotFoundError, match="nope"):
+        client.chat.completions.create(model="nope", messages=QUESTION)
+
+
+def test_bad_temperature_is_bad_request(client, model):
+    with pytest.raises(openai.BadRequestError, match="temperature") as caught:
+        client.chat.completions.create(model=model, messages=QUESTION, temperature=-1)
+    assert caught.value.param == "temperature"
+
+
+def test_too_long_prompt_is_bad_request(client, model):
+    with pytest.raises(openai.BadRequestError, match="maximum context length"):
+        client.completions.create(model=model, prompt="word " * 20000, max_tokens=1)
+
+
+def test_timeout_is_its_class(client, model):
+    with pytest.raises(openai.APITimeoutError):
+        client.with_options(timeout=0.001).chat.completions.create(model=model, messages=QUESTION)

@@ -1,0 +1,143 @@
+// The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
+//   node tests/interop/run.mjs [openai] [trl] [fuzz] [vllm]      default: all
+// Last line: "N passed, N failed".
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { binaryOf } from "../../scripts/runtimes.mjs";
+
+const repository = fileURLToPath(new URL("../..", import.meta.url));
+const root = resolve(repository, process.env.TIDEGATE_INTEROP ?? ".tidegate/interop");
+const python = join(root, "venv/bin/python");
+const parts = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const wanted = (part) => parts.length === 0 || parts.includes(part);
+/** Random requests of the fuzz part. */
+const FUZZ_REQUESTS = Number(process.env.TIDEGATE_FUZZ_REQUESTS ?? 5000);
+
+if (!existsSync(python)) {
+  console.error(`Nothing at ${root}. Run tests/interop/setup.sh first, or point TIDEGATE_INTEROP at its folder.`);
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+const started = [];
+
+function run(command, args, options = {}) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: repository, stdio: ["ignore", "pipe", "inherit"], ...options });
+    let output = "";
+    child.stdout.on("data", (bytes) => {
+      output += bytes;
+      process.stdout.write(bytes);
+    });
+    child.on("close", (code) => done({ code, output }));
+  });
+}
+
+async function waitFor(url, seconds, child) {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end) {
+    if (child.exitCode !== null) throw new Error(`process for ${url} ended with code ${child.exitCode}`);
+    try {
+      if ((await fetch(url)).status === 200) return;
+    } catch {
+      // Not listening yet.
+    }
+    await sleep(200);
+  }
+  throw new Error(`${url} did not answer 200 within ${seconds} s`);
+}
+
+function start(command, args, environment = {}) {
+  const child = spawn(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...environment } });
+  started.push(child);
+  return child;
+}
+
+async function startGateway(port, args) {
+  const child = start(binaryOf("bun"), ["src/cli/main.ts", "serve", "--port", String(port), "--log-level", "error", ...args]);
+  await waitFor(`http://127.0.0.1:${port}/readyz`, 120, child);
+  return { child, url: `http://127.0.0.1:${port}` };
+}
+
+async function stop(child) {
+  if (child.exitCode !== null) return;
+  child.kill("SIGTERM");
+  await Promise.race([new Promise((done) => child.once("close", done)), sleep(15_000).then(() => child.kill("SIGKILL"))]);
+}
+
+function count(label, ok) {
+  if (ok) passed += 1;
+  else failed += 1;
+  console.log(`${ok ? "ok" : "not ok"} ${label}`);
+}
+
+/** pytest's own summary is the count. */
+async function pytest(file, environment, extraPath) {
+  const env = { ...process.env, VLLM_TARGET_DEVICE: "cpu", HF_HUB_OFFLINE: "1", ...environment };
+  if (extraPath !== undefined) env.PYTHONPATH = extraPath;
+  const { code, output } = await run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", `tests/interop/python/${file}`], { env });
+  const good = Number(/(\d+) passed/.exec(output)?.[1] ?? 0);
+  const bad = Number(/(\d+) failed/.exec(output)?.[1] ?? 0) + Number(/(\d+) error/.exec(output)?.[1] ?? 0);
+  passed += good;
+  failed += bad;
+  if (good + bad === 0 || (code !== 0 && bad === 0)) count(`${file} ran`, false);
+}
+
+try {
+  const trained = join(repository, "models/tide-nano/trained");
+  const gateway = await startGateway(18080, ["--replicas", "2"]);
+  const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
+  if (wanted("openai")) {
+    await pytest("test_openai.py", environment);
+    const { output } = await run(binaryOf("node"), ["tests/interop/openai.node.mjs", gateway.url, "tide-nano", join(root, "node")]);
+    passed += output.match(/^ok /gm)?.length ?? 0;
+    failed += output.match(/^not ok /gm)?.length ?? 0;
+  }
+  if (wanted("trl")) {
+    await pytest("test_trl_native.py", environment);
+    for (const version of ["0.17.0", "1.10.0"]) await pytest("test_trl_legacy.py", environment, join(root, `trl-${version}`));
+  }
+  if (wanted("fuzz")) {
+    const { code, output } = await run(python, ["tests/interop/python/fuzz.py", gateway.url, String(FUZZ_REQUESTS)]);
+    count(`fuzz: ${FUZZ_REQUESTS} random requests from the OpenAPI document`, code === 0 && output.includes("fuzz ok"));
+  }
+  await stop(gateway.child);
+  if (wanted("vllm")) {
+    const upstreamUrl = "http://127.0.0.1:18100";
+    const model = join(repository, "models/tide-nano/base");
+    const upstream = start(
+      join(root, "venv/bin/vllm"),
+      ["serve", model, "--host", "127.0.0.1", "--port", "18100", "--served-model-name", "tide-nano", "--enforce-eager", "--dtype", "float32", "--max-model-len", String(readContext(model)), "--kv-cache-memory-bytes", "268435456"],
+      {
+        PATH: `${join(root, "venv/bin")}:${process.env.PATH}`,
+        VLLM_TARGET_DEVICE: "cpu",
+        VLLM_SERVER_DEV_MODE: "1",
+        VLLM_NO_USAGE_STATS: "1",
+        HF_HUB_OFFLINE: "1",
+        VLLM_HOST_IP: "127.0.0.1",
+        VLLM_CPU_OMP_THREADS_BIND: "nobind",
+        OMP_NUM_THREADS: "1",
+      },
+    );
+    await waitFor(`${upstreamUrl}/health`, 240, upstream);
+    const front = await startGateway(18081, ["--upstream", upstreamUrl]);
+    await pytest("test_vllm_smoke.py", { TIDEGATE_URL: front.url, UPSTREAM_URL: upstreamUrl, TIDEGATE_MODEL: "tide-nano" });
+    await pytest("test_openai_upstream.py", { TIDEGATE_URL: front.url, TIDEGATE_MODEL: "tide-nano" });
+    await stop(front.child);
+    await stop(upstream);
+  }
+} catch (error) {
+  count(`interop suite: ${error.message}`, false);
+} finally {
+  for (const child of started) await stop(child);
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function readContext(model) {
+  return JSON.parse(readFileSync(join(model, "config.json"), "utf8")).max_position_embeddings;
+}
