@@ -1,4 +1,5 @@
 /** What every handler finds in `c.var`, put there by the middleware. */
+import type { OpenApiDocument } from "../contract/openapi.ts";
 import type { Scope } from "../contract/scopes.ts";
 import type { Gateway } from "../gateway-types.ts";
 
@@ -15,5 +16,7 @@ export interface AppEnv {
     caller: Caller;
     /** Aborts when the client left, the deadline passed or the process ends its grace period. */
     signal: AbortSignal;
+    /** The OpenAPI document of this app. */
+    document: () => OpenApiDocument;
   };
 }

@@ -1,0 +1,27 @@
+/** The control routes, in document order. */
+import type { AnyRoute } from "../../src/http/define-route.ts";
+import { listAudit } from "./audit.ts";
+import { streamEvents, streamWeightSyncEvents } from "./events.ts";
+import { getFleet } from "./fleet.ts";
+import { attachServer, detachServer, getServer, listServers, patchServer } from "./servers.ts";
+import { abortWeightSync, dryRunWeightSync, getWeightSync, listWeightSyncs, startWeightSync } from "./weight-syncs.ts";
+import { getWeightVersion, listWeightVersions } from "./weight-versions.ts";
+
+export const controlRoutes: readonly AnyRoute[] = [
+  getFleet,
+  listServers,
+  attachServer,
+  getServer,
+  patchServer,
+  detachServer,
+  startWeightSync,
+  listWeightSyncs,
+  dryRunWeightSync,
+  getWeightSync,
+  abortWeightSync,
+  streamWeightSyncEvents,
+  listWeightVersions,
+  getWeightVersion,
+  streamEvents,
+  listAudit,
+];
