@@ -69,6 +69,7 @@ export const SyncErrorBody = z
     phase: SyncPhase,
     replica: ReplicaId.optional(),
     message: z.string(),
+    tensor: z.string().optional().meta({ description: "The tensor at fault." }),
     upstream: z.string().optional(),
   })
   .meta({ id: "SyncError" });
@@ -76,7 +77,17 @@ export const SyncErrorBody = z
 export const SyncServer = z
   .object({
     id: ReplicaId,
-    phase: z.enum(["waiting", "staging", "staged", "verified", "switching", "switched", "discarded", "fenced"]),
+    phase: z.enum([
+      "waiting",
+      "staging",
+      "staged",
+      "verified",
+      "switching",
+      "switched",
+      "discarded",
+      "fenced",
+      "left_out",
+    ]),
     bytes_done: z.number().int().min(0),
     bytes_total: z.number().int().min(0),
     digest: WeightDigest.optional(),
