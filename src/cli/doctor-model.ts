@@ -1,0 +1,75 @@
+/** What `doctor` finds in a model directory, from names and `config.json` alone; the worker checks every tensor itself. */
+import type { Ports } from "../ports.ts";
+import type { Finding } from "./doctor.ts";
+
+const CONFIG_LIMIT = 2 ** 20;
+
+/** The architectures whose graph the worker can build. */
+const ARCHITECTURES: readonly string[] = ["LlamaForCausalLM"];
+
+const PARTS: readonly (readonly [string, string])[] = [
+  ["tokenizer.json", "save it with tokenizer.save_pretrained(DIR) of a fast tokenizer"],
+  ["tokenizer_config.json", "save it with tokenizer.save_pretrained(DIR)"],
+];
+
+function checkArchitecture(text: string): Finding {
+  let config: { architectures?: unknown };
+  try {
+    config = JSON.parse(text);
+  } catch (error) {
+    const mend = "restore the file from the model's source";
+    return { level: "failure", subject: "config.json", found: (error as Error).message, mend };
+  }
+  const name = Array.isArray(config.architectures) ? String(config.architectures[0]) : "none";
+  if (ARCHITECTURES.includes(name)) return { level: "ok", subject: "architecture", found: name };
+  return {
+    level: "failure",
+    subject: "architecture",
+    found: `${name} cannot be served by the embedded engine`,
+    mend: `serve it with vLLM and name that server with --upstream; embedded are ${ARCHITECTURES.join(", ")}`,
+  };
+}
+
+/** Looks at the directory. */
+export async function checkModel(ports: Pick<Ports, "files">, directory: string): Promise<Finding[]> {
+  const files = ports.files!;
+  const root = files.resolve(directory);
+  const found = await files.stat(root);
+  if (found?.kind !== "directory") {
+    return [
+      {
+        level: "failure",
+        subject: "model",
+        found: `${directory} is no directory`,
+        mend: "give a Hugging Face model directory, the one that holds config.json",
+      },
+    ];
+  }
+  const names = new Set(await files.list(root));
+  const findings: Finding[] = [];
+  if (names.has("config.json")) {
+    findings.push(checkArchitecture(await files.readText(files.resolve(root, "config.json"), CONFIG_LIMIT)));
+  } else {
+    const mend = "give the directory that holds config.json";
+    findings.push({ level: "failure", subject: "config.json", found: `missing in ${directory}`, mend });
+  }
+  for (const [name, mend] of PARTS) {
+    findings.push(
+      names.has(name)
+        ? { level: "ok", subject: name, found: "there" }
+        : { level: "failure", subject: name, found: `missing in ${directory}`, mend },
+    );
+  }
+  const weights = [...names].filter((name) => name.endsWith(".safetensors"));
+  findings.push(
+    weights.length > 0
+      ? { level: "ok", subject: "weights", found: `${weights.length} safetensors file${weights.length > 1 ? "s" : ""}` }
+      : {
+          level: "failure",
+          subject: "weights",
+          found: `no .safetensors file in ${directory}`,
+          mend: "save the model with model.save_pretrained(DIR, safe_serialization=True)",
+        },
+  );
+  return findings;
+}
