@@ -1,0 +1,304 @@
+/**
+ * Continuous batching: sequences join and leave between steps. Running ones occupy cache slots 0 … n − 1 without gaps,
+ * so that one call decodes them all; the one whose prompt is being read has slot n. Reading prompts and decoding take
+ * turns, first come first served. Knows token ids only.
+ */
+
+import { GatewayError, invalidValue } from "../errors.ts";
+import type { Batcher, BatchOutput, BatchRequest, LoadedModel } from "./batch-types.ts";
+import { availableKvBytes } from "./kv-budget.ts";
+import { KvCache } from "./kv-cache.ts";
+import { type DecoderModel, toDecoderModel } from "./load-model.ts";
+import { toRawLogprobs } from "./logprobs.ts";
+import { hasProcessors } from "./processors.ts";
+import { sampleToken } from "./sampler.ts";
+import { createGroup, type FinishOutput, Sequence, type SequenceGroup } from "./sequence.ts";
+
+/** Prompt tokens per call. Long enough to be compute-bound, short enough that decoding waits less than a second. */
+const PREFILL_CHUNK = 256;
+/** Floats of logits that a call for prompt log probabilities may make: 16 MiB. */
+const PROMPT_LOGITS_LIMIT = 4 * 2 ** 20;
+
+export interface BatcherOptions {
+  /** Sequences that run at the same time: cache slots. */
+  readonly maxConcurrency: number;
+  /** Sequences that may wait for a slot. */
+  readonly maxQueue: number;
+  /** Bytes that the KV cache may take; default: half of the machine's memory. */
+  readonly kvCacheBytes?: number | undefined;
+}
+
+class ContinuousBatcher implements Batcher {
+  #model: DecoderModel;
+  readonly #cache: KvCache;
+  readonly #slots: number;
+  readonly #maxQueue: number;
+  readonly #groups = new Map<number, SequenceGroup>();
+  #waiting: Sequence[] = [];
+  /** Row r of the batch is slot r of the cache. */
+  #rows: Sequence[] = [];
+  /** In slot `#rows.length`. */
+  #prefilling: Sequence | null = null;
+  #pending: BatchOutput[] = [];
+  #arrivals = 0;
+  #prefilledLast = false;
+
+  constructor(model: LoadedModel, options: BatcherOptions) {
+    this.#model = toDecoderModel(model);
+    this.#slots = options.maxConcurrency;
+    this.#maxQueue = options.maxQueue;
+    this.#cache = new KvCache(this.#model.config, {
+      positions: model.maxModelLen,
+      slots: options.maxConcurrency,
+      budgetBytes: options.kvCacheBytes ?? availableKvBytes(),
+    });
+  }
+
+  get running(): number {
+    return this.#rows.length + (this.#prefilling === null ? 0 : 1);
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get idle(): boolean {
+    return this.running === 0 && this.waiting === 0 && this.#pending.length === 0;
+  }
+
+  submit(request: BatchRequest): void {
+    if (this.#groups.has(request.key)) throw new Error(`Request ${request.key} is already in the batch.`);
+    this.#checkPrompt(request);
+    const queued = this.#waiting.length - (this.#slots - this.running);
+    if (queued >= this.#maxQueue) {
+      throw new GatewayError(
+        "too_many_requests",
+        `${this.#slots} sequences run and ${this.#waiting.length} wait; at most ${this.#maxQueue} may wait.`,
+        { retryAfter: 1 },
+      );
+    }
+    const group = createGroup(request);
+    this.#groups.set(request.key, group);
+    for (let sample = 0; sample < request.samples; sample++) {
+      this.#waiting.push(new Sequence(group, sample, this.#arrivals++));
+    }
+  }
+
+  #checkPrompt({ promptIds, sampling, samples }: BatchRequest): void {
+    const { maxModelLen, vocabSize } = this.#model;
+    if (!Number.isInteger(samples) || samples < 1) throw invalidValue("n", samples, "an integer of at least 1");
+    if (promptIds.length === 0) throw invalidValue("prompt", promptIds, "at least one token");
+    const room = sampling.maxTokens > 0 ? maxModelLen - 1 : maxModelLen;
+    if (promptIds.length > room) {
+      throw new GatewayError(
+        "context_length_exceeded",
+        `The prompt has ${promptIds.length} tokens; the context of ${maxModelLen} takes at most ${room} before the output.`,
+        { param: "prompt" },
+      );
+    }
+    for (const id of promptIds) {
+      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
+        throw invalidValue("prompt", id, `token ids from 0 to ${vocabSize - 1}`);
+      }
+    }
+  }
+
+  cancel(key: number, sample?: number): void {
+    const hit = (sequence: Sequence) =>
+      sequence.group.request.key === key && (sample === undefined || sequence.sample === sample);
+    for (const sequence of this.#waiting) if (hit(sequence)) this.#forget(sequence);
+    this.#waiting = this.#waiting.filter((sequence) => !hit(sequence));
+    if (this.#prefilling !== null && hit(this.#prefilling)) {
+      this.#forget(this.#prefilling);
+      this.#prefilling = null;
+    }
+    for (let row = this.#rows.length - 1; row >= 0; row--) if (hit(this.#rows[row]!)) this.#removeRow(row);
+  }
+
+  abortAll(): void {
+    const all = [...this.#rows, ...(this.#prefilling === null ? [] : [this.#prefilling]), ...this.#waiting];
+    for (const sequence of all) this.#pending.push(sequence.toFinish("abort"));
+    this.#rows = [];
+    this.#prefilling = null;
+    this.#waiting = [];
+    this.#groups.clear();
+  }
+
+  step(): readonly BatchOutput[] {
+    const outputs = this.#pending;
+    this.#pending = [];
+    if (outputs.length > 0) return outputs;
+    const canPrefill = this.#prefilling !== null || (this.#waiting.length > 0 && this.#rows.length < this.#slots);
+    if (canPrefill && (this.#rows.length === 0 || !this.#prefilledLast)) {
+      this.#prefilledLast = true;
+      this.#prefillTurn(outputs);
+    } else if (this.#rows.length > 0) {
+      this.#prefilledLast = false;
+      this.#decodeTurn(outputs);
+    }
+    return outputs;
+  }
+
+  resetPrefixCache(): void {
+    // Samples of one request are the only ones that share a prefix, and they are running.
+  }
+
+  replaceModel(model: LoadedModel): LoadedModel {
+    const next = toDecoderModel(model);
+    const shapeOf = ({ config, maxModelLen }: DecoderModel) => JSON.stringify([config, maxModelLen]);
+    if (shapeOf(next) !== shapeOf(this.#model)) {
+      throw new GatewayError("conflict", "The new model has another configuration than the one that runs.");
+    }
+    const old = this.#model;
+    this.#model = next;
+    const preempted = [...this.#rows, ...(this.#prefilling === null ? [] : [this.#prefilling])];
+    for (const sequence of preempted) sequence.cached = 0;
+    for (const group of this.#groups.values()) group.promptLogits = null;
+    this.#waiting = [...preempted, ...this.#waiting].sort((a, b) => a.arrival - b.arrival);
+    this.#rows = [];
+    this.#prefilling = null;
+    return old;
+  }
+
+  /** Reads prompts until about one chunk of tokens is done. */
+  #prefillTurn(outputs: BatchOutput[]): void {
+    for (let done = 0; done < PREFILL_CHUNK; ) {
+      const sequence = this.#prefilling ?? this.#admit(outputs);
+      if (sequence === null) return;
+      // Whole chunks of the sequence's own, whatever else is in the batch: the same prompt gives the same numbers.
+      if (sequence.cached < sequence.tokens.length) done += this.#prefillChunk(sequence, outputs);
+    }
+  }
+
+  /** Gives the next waiting sequence the slot after the running ones; null when there is none, or no slot. */
+  #admit(outputs: BatchOutput[]): Sequence | null {
+    while (this.#rows.length < this.#slots) {
+      const sequence = this.#waiting.shift();
+      if (sequence === undefined) return null;
+      this.#cache.reserve(this.#rows.length + 1);
+      const { group } = sequence;
+      const length = sequence.promptIds.length;
+      const donor = this.#rows.findIndex((other) => other.group === group && other.cached >= length);
+      if (donor < 0) {
+        sequence.cached = 0;
+      } else {
+        // The last prompt token runs again when its logits are needed and gone.
+        const shared = sequence.outputIds.length > 0 || group.promptLogits !== null ? length : length - 1;
+        this.#cache.copy(donor, this.#rows.length, shared);
+        sequence.cached = shared;
+        if (shared === sequence.tokens.length) {
+          this.#rows.push(sequence);
+          // The row is changed by sampling: each sample draws from a copy.
+          this.#accept(sequence, group.promptLogits!.slice(), outputs);
+          continue;
+        }
+      }
+      this.#prefilling = sequence;
+      return sequence;
+    }
+    return null;
+  }
+
+  /** Runs one chunk of a prompt; returns its length. */
+  #prefillChunk(sequence: Sequence, outputs: BatchOutput[]): number {
+    const { group, tokens } = sequence;
+    const { vocabSize, decoder } = this.#model;
+    const wantsPrompt = !group.reported && group.request.sampling.promptLogprobs >= 0;
+    const limit = wantsPrompt
+      ? Math.max(1, Math.min(PREFILL_CHUNK, Math.floor(PROMPT_LOGITS_LIMIT / vocabSize)))
+      : PREFILL_CHUNK;
+    const from = sequence.cached;
+    const to = Math.min(tokens.length, from + limit);
+    const complete = to === tokens.length;
+    const wanted = wantsPrompt ? "all" : complete ? "last" : "none";
+    const logits = decoder.prefill(this.#cache, this.#rows.length, tokens, from, to, wanted);
+    if (wantsPrompt) this.#collectPromptLogprobs(group, logits, from, to);
+    sequence.cached = to;
+    if (!complete) return to - from;
+    const start = wantsPrompt ? (to - from - 1) * vocabSize : 0;
+    const last = logits.subarray(start, start + vocabSize);
+    this.#prefilling = null;
+    this.#rows.push(sequence);
+    if (!group.reported) {
+      group.reported = true;
+      const logprobs = wantsPrompt ? group.promptLogprobs : null;
+      outputs.push({ type: "prompt", key: group.request.key, cachedTokens: 0, logprobs });
+      group.promptLogprobs = [];
+    }
+    if (sequence.outputIds.length === 0 && this.#waiting[0]?.group === group) group.promptLogits = last.slice();
+    this.#accept(sequence, last, outputs);
+    return to - from;
+  }
+
+  #collectPromptLogprobs(group: SequenceGroup, logits: Float32Array, from: number, to: number): void {
+    const { promptIds, sampling } = group.request;
+    const { vocabSize } = this.#model;
+    if (from === 0) group.promptLogprobs = [null];
+    for (let position = from; position < Math.min(to, promptIds.length - 1); position++) {
+      const row = logits.subarray((position - from) * vocabSize, (position - from + 1) * vocabSize);
+      group.promptLogprobs.push(toRawLogprobs(row, promptIds[position + 1]!, sampling.promptLogprobs));
+    }
+  }
+
+  #decodeTurn(outputs: BatchOutput[]): void {
+    const rows = [...this.#rows];
+    const { vocabSize, decoder } = this.#model;
+    const logits = decoder.decode(
+      this.#cache,
+      rows.length,
+      (row) => rows[row]!.tokens.at(-1)!,
+      (row) => rows[row]!.cached,
+    );
+    // All at once, before any row ends and others move into its place with what they have cached.
+    for (const sequence of rows) sequence.cached++;
+    for (const [row, sequence] of rows.entries()) {
+      this.#accept(sequence, logits.subarray(row * vocabSize, (row + 1) * vocabSize), outputs);
+    }
+  }
+
+  /** Draws the next token of a running sequence and ends it where that is the last. */
+  #accept(sequence: Sequence, logits: Float32Array, outputs: BatchOutput[]): void {
+    const finish = this.#draw(sequence, logits, outputs);
+    if (finish === null) return;
+    outputs.push(finish);
+    this.#removeRow(this.#rows.indexOf(sequence));
+  }
+
+  #draw(sequence: Sequence, logits: Float32Array, outputs: BatchOutput[]): FinishOutput | null {
+    const { request } = sequence.group;
+    if (request.sampling.maxTokens === 0) return sequence.toFinish("length");
+    const sampled = sampleToken(logits, request.sampling, sequence, sequence.sample);
+    // Every token masked is the request's doing; without masks the weights overflow.
+    if (sampled === null) return sequence.toFinish(hasProcessors(request.sampling) ? "stop" : "abort");
+    sequence.push(sampled.tokenId);
+    outputs.push({ type: "token", key: request.key, sample: sequence.sample, ...sampled });
+    return sequence.finishAfterToken(this.#model.maxModelLen);
+  }
+
+  #forget(sequence: Sequence): void {
+    const { group } = sequence;
+    group.live--;
+    if (group.live === 0) this.#groups.delete(group.request.key);
+  }
+
+  /** Frees a row; the last one moves into the gap, and the prompt being read moves down. */
+  #removeRow(row: number): void {
+    this.#forget(this.#rows[row]!);
+    const last = this.#rows.length - 1;
+    if (row !== last) {
+      this.#cache.copy(last, row, this.#rows[last]!.cached);
+      this.#rows[row] = this.#rows[last]!;
+    }
+    this.#rows.pop();
+    if (this.#prefilling !== null) this.#cache.copy(last + 1, last, this.#prefilling.cached);
+  }
+}
+
+/**
+ * A batcher over one model.
+ *
+ * @throws GatewayError `limit_exceeded` when the KV cache of `maxConcurrency` sequences does not fit its budget
+ */
+export function createBatcher(model: LoadedModel, options: BatcherOptions): Batcher {
+  return new ContinuousBatcher(model, options);
+}

@@ -1,0 +1,127 @@
+/**
+ * The ONNX graph of a Llama decoder step, built from its configuration. One graph serves prefill and decode; shapes are
+ * symbolic. Operators: standard opset 21 and com.microsoft 1 (GroupQueryAttention, SkipSimplifiedLayerNormalization,
+ * QuickGelu, FusedMatMul; docs/ContribOperators.md of ONNX Runtime).
+ *
+ * B rows, S new tokens per row, T cache length, N rows of logits wanted:
+ *   in  input_ids [B,S] int64 · seqlens_k [B] int32 (length after the step, minus 1) · total_sequence_length [1] int32
+ *       (longest length after the step) · logit_idx [N] int64 (rows of the flattened [B*S]) · past.i.{key,value} [B,KV,T,D]
+ *   out logits [N,V] · present.i.{key,value} [B,KV,T,D], which the caller binds to the memory of past
+ */
+import type { ModelConfig } from "../model-config.ts";
+import type { Attribute, Graph, GraphNode, GraphValue } from "./onnx-proto.ts";
+import { EMBEDDING, FINAL_NORM, HEAD, linearName, normName, toWeightPlan } from "./weight-plan.ts";
+
+const MICROSOFT = "com.microsoft";
+export const COS_TABLE = "rotary.cos";
+export const SIN_TABLE = "rotary.sin";
+
+/** Inputs and outputs in the order in which a session is bound; caches come last, key and value of each layer. */
+export interface LlamaGraph {
+  readonly graph: Graph;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+}
+
+const int = (value: number): Attribute => ({ int: value });
+const float = (value: number): Attribute => ({ float: value });
+
+/** Collects nodes; every operator returns the name of its first output. */
+function createNodes() {
+  const nodes: GraphNode[] = [];
+  const add = (
+    op: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    outputs: readonly string[] = [`${op}.${nodes.length}`],
+    domain = "",
+  ): string => {
+    nodes.push({ op, domain, inputs, outputs, attributes });
+    return outputs[0]!;
+  };
+  return { nodes, add };
+}
+
+/**
+ * @param positions rows of the rotary tables: the longest context
+ */
+export function buildLlamaGraph(config: ModelConfig, positions: number): LlamaGraph {
+  const { nodes, add } = createNodes();
+  const epsilon = { epsilon: float(config.rmsNormEps) };
+  const external = toWeightPlan(config).map(({ name, dims }) => ({ name, dims }));
+  for (const name of [COS_TABLE, SIN_TABLE]) external.push({ name, dims: [positions, config.kernelHeadDim / 2] });
+
+  /** x Wᵀ, with W as the checkpoint has it, plus a bias where there is one. */
+  const product = (x: string, weight: string, output?: string) =>
+    add("FusedMatMul", [x, weight], { transB: int(1) }, output === undefined ? undefined : [output], MICROSOFT);
+  const linear = (layer: number, kind: string, x: string, bias: boolean) => {
+    const y = product(x, linearName(layer, kind, "weight"));
+    return bias ? add("Add", [y, linearName(layer, kind, "bias")]) : y;
+  };
+  /** RMS norm of x + residual; hands on the sum as the next residual. */
+  const skipNorm = (x: string, residual: string, weight: string): [string, string] => {
+    const name = `norm.${nodes.length}`;
+    add("SkipSimplifiedLayerNormalization", [x, residual, weight], epsilon, [name, "", "", `${name}.sum`], MICROSOFT);
+    return [name, `${name}.sum`];
+  };
+
+  const inputs: GraphValue[] = [
+    { name: "input_ids", type: "int64", dims: ["B", "S"] },
+    { name: "seqlens_k", type: "int32", dims: ["B"] },
+    { name: "total_sequence_length", type: "int32", dims: [1] },
+    { name: "logit_idx", type: "int64", dims: ["N"] },
+  ];
+  const outputs: GraphValue[] = [{ name: "logits", type: "float32", dims: ["N", config.vocabSize] }];
+
+  let residual = add("Gather", [EMBEDDING, "input_ids"], { axis: int(0) });
+  let x = add("SimplifiedLayerNormalization", [residual, normName(0, "input")], {
+    axis: int(-1),
+    ...epsilon,
+    stash_type: int(1),
+  });
+  for (let layer = 0; layer < config.layers; layer++) {
+    const cacheDims = ["B", config.kvHeads, "T", config.kernelHeadDim];
+    const past = [`past.${layer}.key`, `past.${layer}.value`];
+    const present = [`present.${layer}.key`, `present.${layer}.value`];
+    for (const name of past) inputs.push({ name, type: "float32", dims: cacheDims });
+    for (const name of present) outputs.push({ name, type: "float32", dims: cacheDims });
+    const attention = add(
+      "GroupQueryAttention",
+      [
+        linear(layer, "qkv", x, config.attentionBias),
+        "",
+        "",
+        ...past,
+        "seqlens_k",
+        "total_sequence_length",
+        COS_TABLE,
+        SIN_TABLE,
+      ],
+      {
+        num_heads: int(config.heads),
+        kv_num_heads: int(config.kvHeads),
+        do_rotary: int(1),
+        rotary_interleaved: int(0),
+        scale: float(config.headDim ** -0.5),
+      },
+      [`attention.${layer}`, ...present],
+      MICROSOFT,
+    );
+    const projected = linear(layer, "o", attention, config.attentionBias);
+    [x, residual] = skipNorm(projected, residual, normName(layer, "post"));
+    const gate = linear(layer, "gate", x, config.mlpBias);
+    const up = linear(layer, "up", x, config.mlpBias);
+    // QuickGelu with alpha 1 is x · sigmoid(x): SiLU in one operator.
+    const gated = add("Mul", [add("QuickGelu", [gate], { alpha: float(1) }, undefined, MICROSOFT), up]);
+    const down = linear(layer, "down", gated, config.mlpBias);
+    const next = layer + 1 < config.layers ? normName(layer + 1, "input") : FINAL_NORM;
+    [x, residual] = skipNorm(down, residual, next);
+  }
+  const flat = add("Reshape", [x, "flat_shape"]);
+  const wanted = add("Gather", [flat, "logit_idx"], { axis: int(0) });
+  product(wanted, config.tiedEmbeddings ? EMBEDDING : HEAD, "logits");
+
+  const constants = [{ name: "flat_shape", int64: [-1, config.hiddenSize] }];
+  const graph: Graph = { name: "llama", nodes, inputs, outputs, external, constants };
+  return { graph, inputNames: inputs.map(({ name }) => name), outputNames: outputs.map(({ name }) => name) };
+}

@@ -1,0 +1,133 @@
+/**
+ * The key/value cache: one array per layer and side, [slots, kvHeads, T, headDim] float32, in memory of ours that the
+ * attention kernel updates in place. Grows by whole slots. Knows rows and lengths, not sequences.
+ */
+import { GatewayError } from "../errors.ts";
+import type { ModelConfig } from "./model-config.ts";
+import { pinnedFloat32, pinnedPointers } from "./native/memory.ts";
+import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
+
+export interface KvCacheOptions {
+  /** T: tokens per slot. */
+  readonly positions: number;
+  /** Slots at most. */
+  readonly slots: number;
+  /** Bytes that all slots together may take. */
+  readonly budgetBytes: number;
+}
+
+/** Bytes of one slot: keys and values of all layers. */
+export function slotBytes(config: ModelConfig, positions: number): number {
+  return 2 * config.layers * config.kvHeads * positions * config.kernelHeadDim * Float32Array.BYTES_PER_ELEMENT;
+}
+
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/**
+ * @throws GatewayError `limit_exceeded` that says how many slots, or how long a context, would fit
+ */
+export function checkKvBudget(config: ModelConfig, options: KvCacheOptions): void {
+  const { positions, slots, budgetBytes } = options;
+  const each = slotBytes(config, positions);
+  if (each * slots <= budgetBytes) return;
+  const fittingSlots = Math.floor(budgetBytes / each);
+  const fittingPositions = Math.floor(budgetBytes / (each / positions) / slots);
+  throw new GatewayError(
+    "limit_exceeded",
+    `The KV cache of ${slots} sequences × ${positions} tokens takes ${mebibytes(each * slots)}, more than the ` +
+      `${mebibytes(budgetBytes)} allowed. What fits: --max-concurrency ${fittingSlots} at this length, or ` +
+      `--max-model-len ${fittingPositions} with ${slots} sequences.`,
+    { param: "max_concurrency" },
+  );
+}
+
+interface View {
+  readonly handles: BigUint64Array;
+  readonly tensors: readonly OrtTensor[];
+}
+
+/** Slots allocated at first; doubled on demand, so that an idle replica stays small. */
+const FIRST_SLOTS = 4;
+
+export class KvCache {
+  readonly positions: number;
+  readonly #config: ModelConfig;
+  readonly #maxSlots: number;
+  /** Elements of one slot in one array. */
+  readonly #row: number;
+  #slots = 0;
+  /** Key and value of each layer, alternating. */
+  #arrays: Float32Array<ArrayBuffer>[] = [];
+  #views = new Map<number, View>();
+
+  /** @throws GatewayError `limit_exceeded` when the slots do not fit the budget */
+  constructor(config: ModelConfig, options: KvCacheOptions) {
+    checkKvBudget(config, options);
+    this.#config = config;
+    this.positions = options.positions;
+    this.#maxSlots = options.slots;
+    this.#row = config.kvHeads * options.positions * config.kernelHeadDim;
+  }
+
+  /** Makes sure that `slots` rows exist; contents stay. */
+  reserve(slots: number): void {
+    if (slots <= this.#slots) return;
+    const next = Math.min(this.#maxSlots, Math.max(slots, FIRST_SLOTS, this.#slots * 2));
+    this.#releaseViews();
+    this.#arrays = Array.from({ length: 2 * this.#config.layers }, (_, index) => {
+      const grown = pinnedFloat32(next * this.#row);
+      const old = this.#arrays[index];
+      if (old !== undefined) grown.set(old);
+      return grown;
+    });
+    this.#slots = next;
+  }
+
+  /** Copies the first `length` positions of slot `from` to slot `to`. */
+  copy(from: number, to: number, length: number): void {
+    if (from === to || length === 0) return;
+    const { kvHeads, kernelHeadDim: headDim } = this.#config;
+    const span = this.positions * headDim;
+    for (const array of this.#arrays) {
+      for (let head = 0; head < kvHeads; head++) {
+        const source = from * this.#row + head * span;
+        array.copyWithin(to * this.#row + head * span, source, source + length * headDim);
+      }
+    }
+  }
+
+  /**
+   * Handles of the tensors over slots `first` … `first + count − 1`: key and value of each layer, alternating. The same
+   * handles serve as past and present. Valid until the next `reserve` that grows, or `release`.
+   */
+  handles(first: number, count: number): BigUint64Array {
+    const key = first * (this.#maxSlots + 1) + count;
+    const known = this.#views.get(key);
+    if (known !== undefined) return known.handles;
+    const runtime = openOnnxRuntime();
+    const { kvHeads, kernelHeadDim: headDim } = this.#config;
+    const tensors = this.#arrays.map((array) =>
+      runtime.createTensor(
+        array.subarray(first * this.#row, (first + count) * this.#row),
+        [count, kvHeads, this.positions, headDim],
+        "float32",
+      ),
+    );
+    const handles = pinnedPointers(tensors.length);
+    for (const [index, tensor] of tensors.entries()) handles[index] = tensor.handle;
+    this.#views.set(key, { handles, tensors });
+    return handles;
+  }
+
+  #releaseViews(): void {
+    for (const { tensors } of this.#views.values()) for (const tensor of tensors) tensor.release();
+    this.#views = new Map();
+  }
+
+  /** Gives all memory back; the cache may be used again afterwards (empty). */
+  release(): void {
+    this.#releaseViews();
+    this.#arrays = [];
+    this.#slots = 0;
+  }
+}

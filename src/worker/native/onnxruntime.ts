@@ -1,0 +1,225 @@
+/**
+ * The part of ONNX Runtime's C API that the engine uses, called in the library that the onnxruntime-node package
+ * ships. The package's own binding copies every output; the C API lets the KV cache be updated in place.
+ * Knows tensors and sessions, nothing of models.
+ *
+ * Function slots: `struct OrtApi` of onnxruntime_c_api.h, append-only between versions, so version 23's order holds.
+ */
+import { basename, dirname } from "node:path";
+import koffi from "koffi";
+import { GatewayError } from "../../errors.ts";
+import { findOnnxRuntimeLibrary } from "./library.ts";
+import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
+
+/** The lowest version of the API with all the functions below. */
+const API_VERSION = 23;
+
+const SLOT = {
+  GetErrorMessage: 2,
+  CreateEnv: 3,
+  CreateSessionFromArray: 8,
+  Run: 9,
+  CreateSessionOptions: 10,
+  SetSessionGraphOptimizationLevel: 23,
+  SetIntraOpNumThreads: 24,
+  CreateTensorWithDataAsOrtValue: 49,
+  CreateCpuMemoryInfo: 69,
+  ReleaseStatus: 93,
+  ReleaseSession: 95,
+  ReleaseValue: 96,
+  ReleaseSessionOptions: 100,
+  AddSessionConfigEntry: 130,
+  AddInitializer: 150,
+} as const;
+
+/** A pointer as koffi gives it: a number where it fits, else a bigint. */
+type Pointer = number | bigint;
+type NativeFunction = (...args: readonly unknown[]) => Pointer;
+
+/** Data types, in the numbering of `ONNXTensorElementDataType`. */
+export const ELEMENT = { float32: 1, int32: 6, int64: 7 } as const;
+export type ElementType = keyof typeof ELEMENT;
+
+/** A tensor over memory of ours. `data` is held here so that it outlives the native view of it. */
+export interface OrtTensor {
+  readonly handle: bigint;
+  readonly data: ArrayBufferView;
+  release(): void;
+}
+
+export interface SessionOptions {
+  /** Threads of one operator; the calling thread is the first. */
+  readonly threads: number;
+  /** false: weights stay in the caller's memory only, at some cost in speed. */
+  readonly prepack: boolean;
+  /** Replaces initializers of the model by name; each is declared there as external data. */
+  readonly initializers: ReadonlyMap<string, OrtTensor>;
+}
+
+/** A compiled graph. Names are bound by position: `bind` once, `run` often. */
+export interface OrtSession {
+  readonly handle: bigint;
+  release(): void;
+}
+
+/** Input and output names of a session's calls, in C memory, and the handles of one call. */
+export interface RunBinding {
+  readonly inputs: BigUint64Array;
+  readonly outputs: BigUint64Array;
+  /** Blocks until done; the outputs are then in the tensors given. */
+  run(): void;
+}
+
+function loadApi(path: string) {
+  const library = koffi.load(path);
+  const base = library.func("OrtGetApiBase", "void *", [])() as bigint;
+  const getApi = koffi.decode(BigInt(koffi.decode.uint64(base)), koffi.proto("void *", ["uint32_t"]));
+  const version = koffi.decode(BigInt(koffi.decode(base, 8, "uint64")), koffi.proto("str", []))() as string;
+  const table = getApi(API_VERSION) as bigint | null;
+  if (table === null) {
+    throw new GatewayError(
+      "unsupported",
+      `ONNX Runtime ${version} has no API version ${API_VERSION}; install onnxruntime-node 1.30 or newer.`,
+    );
+  }
+  const slot = (name: keyof typeof SLOT, result: string, args: readonly string[]): NativeFunction => {
+    const address = BigInt(koffi.decode(table, SLOT[name] * 8, "uint64") as Pointer);
+    return koffi.decode(address, koffi.proto(result, [...args]));
+  };
+  const p = "void *";
+  const h = "uint64";
+  return {
+    // Held on purpose: koffi unloads a library whose handle is collected, and the functions below would jump into nothing.
+    library,
+    version,
+    getErrorMessage: slot("GetErrorMessage", "str", [h]) as unknown as (status: Pointer) => string,
+    createEnv: slot("CreateEnv", h, ["int", p, p]),
+    createSessionFromArray: slot("CreateSessionFromArray", h, [h, p, "size_t", h, p]),
+    run: slot("Run", h, [h, h, p, p, "size_t", p, "size_t", p]),
+    createSessionOptions: slot("CreateSessionOptions", h, [p]),
+    setOptimization: slot("SetSessionGraphOptimizationLevel", h, [h, "int"]),
+    setThreads: slot("SetIntraOpNumThreads", h, [h, "int"]),
+    createTensor: slot("CreateTensorWithDataAsOrtValue", h, [h, p, "size_t", p, "size_t", "int", p]),
+    createMemoryInfo: slot("CreateCpuMemoryInfo", h, ["int", "int", p]),
+    releaseStatus: slot("ReleaseStatus", "void", [h]),
+    releaseSession: slot("ReleaseSession", "void", [h]),
+    releaseValue: slot("ReleaseValue", "void", [h]),
+    releaseSessionOptions: slot("ReleaseSessionOptions", "void", [h]),
+    addConfig: slot("AddSessionConfigEntry", h, [h, p, p]),
+    addInitializer: slot("AddInitializer", h, [h, p, h]),
+  };
+}
+
+/** ONNX Runtime, loaded once per process. */
+export class OnnxRuntime {
+  readonly version: string;
+  /** Base name of a file that exists where external data is looked for; models name it as the location. */
+  readonly externalLocation: string;
+  readonly #path = findOnnxRuntimeLibrary();
+  readonly #api: ReturnType<typeof loadApi>;
+  readonly #env: bigint;
+  readonly #memoryInfo: bigint;
+  readonly #out = pinnedPointers(1);
+
+  constructor() {
+    this.#api = loadApi(this.#path);
+    this.externalLocation = basename(this.#path);
+    this.version = this.#api.version;
+    // Log level 3: errors only; they also come back as statuses.
+    this.#env = this.#create(this.#api.createEnv(3, pinnedString("tidegate"), this.#out));
+    // Arena allocator (1), default memory type (0): what CreateCpuMemoryInfo callers use for memory of their own.
+    this.#memoryInfo = this.#create(this.#api.createMemoryInfo(1, 0, this.#out));
+  }
+
+  /** Throws when `status` is not null. */
+  #check(status: Pointer): void {
+    if (status === 0 || status === 0n) return;
+    const message = this.#api.getErrorMessage(status);
+    this.#api.releaseStatus(status);
+    throw new GatewayError("internal", `ONNX Runtime ${this.version}: ${message.slice(0, 2000)}`);
+  }
+
+  /** The handle that the call just wrote to `#out`. */
+  #create(status: Pointer): bigint {
+    this.#check(status);
+    return this.#out[0]!;
+  }
+
+  /** A tensor over `data` (made by native/memory.ts, or a view into such); nothing is copied. */
+  createTensor(data: ArrayBufferView, dims: readonly number[], type: ElementType): OrtTensor {
+    const shape = pinnedBigInt64(dims.length);
+    for (const [axis, size] of dims.entries()) shape[axis] = BigInt(size);
+    const handle = this.#create(
+      this.#api.createTensor(this.#memoryInfo, data, data.byteLength, shape, dims.length, ELEMENT[type], this.#out),
+    );
+    return { handle, data, release: () => void this.#api.releaseValue(handle) };
+  }
+
+  /** Compiles a serialized ONNX model. Blocks for as long as it takes (about a second per 500 MB of weights). */
+  createSession(model: Uint8Array, options: SessionOptions): OrtSession {
+    const api = this.#api;
+    const settings = this.#create(api.createSessionOptions(this.#out));
+    try {
+      // Basic optimisation only (1): the graph is built in its final form.
+      this.#check(api.setOptimization(settings, 1));
+      this.#check(api.setThreads(settings, options.threads));
+      const config: [string, string][] = [
+        // Idle pool threads must not burn whole cores.
+        ["session.intra_op.allow_spinning", "0"],
+        ["session.disable_prepacking", options.prepack ? "0" : "1"],
+        // The place of external data must exist although the bytes come from `initializers` and it is never read.
+        ["session.model_external_initializers_file_folder_path", dirname(this.#path)],
+      ];
+      for (const [key, value] of config) {
+        this.#check(api.addConfig(settings, pinnedString(key), pinnedString(value)));
+      }
+      const names: Uint8Array[] = [];
+      for (const [name, tensor] of options.initializers) {
+        const pinned = pinnedString(name);
+        names.push(pinned);
+        this.#check(api.addInitializer(settings, pinned, tensor.handle));
+      }
+      const handle = this.#create(api.createSessionFromArray(this.#env, model, model.length, settings, this.#out));
+      return { handle, release: () => void api.releaseSession(handle) };
+    } finally {
+      api.releaseSessionOptions(settings);
+    }
+  }
+
+  /** Prepares calls of one session: fill `inputs` and `outputs` with tensor handles in the order of the names. */
+  bind(session: OrtSession, inputNames: readonly string[], outputNames: readonly string[]): RunBinding {
+    const api = this.#api;
+    const toTable = (names: readonly string[]) => {
+      const strings = names.map(pinnedString);
+      const table = pinnedPointers(names.length);
+      for (const [index, bytes] of strings.entries()) table[index] = addressOf(bytes);
+      return { strings, table };
+    };
+    const names = { inputs: toTable(inputNames), outputs: toTable(outputNames) };
+    const inputs = pinnedPointers(inputNames.length);
+    const outputs = pinnedPointers(outputNames.length);
+    const run = () => {
+      this.#check(
+        api.run(
+          session.handle,
+          0,
+          names.inputs.table,
+          inputs,
+          inputs.length,
+          names.outputs.table,
+          outputs.length,
+          outputs,
+        ),
+      );
+    };
+    return { inputs, outputs, run };
+  }
+}
+
+let shared: OnnxRuntime | undefined;
+
+/** The one instance of this process; the library is loaded at the first call. */
+export function openOnnxRuntime(): OnnxRuntime {
+  shared ??= new OnnxRuntime();
+  return shared;
+}

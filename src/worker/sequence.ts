@@ -1,0 +1,81 @@
+/** The state of one sample while it waits and runs: its tokens, its place in the cache, why it ends. */
+import type { BatchOutput, BatchRequest, RawLogprobs } from "./batch-types.ts";
+import type { TokenHistory } from "./processors.ts";
+
+/** A request whose samples share one prompt. */
+export interface SequenceGroup {
+  readonly request: BatchRequest;
+  /** Distinct prompt tokens; empty unless a repetition penalty reads them. */
+  readonly promptSet: ReadonlySet<number>;
+  /** Samples that have not ended. */
+  live: number;
+  /** The `prompt` output has been given. */
+  reported: boolean;
+  /** Collected so far by the sample that runs the prompt; entry i is of prompt token i. */
+  promptLogprobs: (RawLogprobs | null)[];
+  /** Logits after the last prompt token, kept while other samples wait to draw from them. */
+  promptLogits: Float32Array | null;
+}
+
+export function createGroup(request: BatchRequest): SequenceGroup {
+  return {
+    request,
+    promptSet: request.sampling.repetitionPenalty === 1 ? new Set() : new Set(request.promptIds),
+    live: request.samples,
+    reported: false,
+    promptLogprobs: [],
+    promptLogits: null,
+  };
+}
+
+export type FinishOutput = Extract<BatchOutput, { type: "finish" }>;
+
+export class Sequence implements TokenHistory {
+  readonly group: SequenceGroup;
+  readonly sample: number;
+  /** Order of arrival over all sequences. */
+  readonly arrival: number;
+  /** Prompt and output. */
+  readonly tokens: number[];
+  readonly outputIds: number[] = [];
+  readonly outputCounts = new Map<number, number>();
+  /** Leading tokens whose keys and values are in the slot's cache. */
+  cached = 0;
+
+  constructor(group: SequenceGroup, sample: number, arrival: number) {
+    this.group = group;
+    this.sample = sample;
+    this.arrival = arrival;
+    this.tokens = [...group.request.promptIds];
+  }
+
+  get promptIds(): readonly number[] {
+    return this.group.request.promptIds;
+  }
+
+  get promptSet(): ReadonlySet<number> {
+    return this.group.promptSet;
+  }
+
+  push(tokenId: number): void {
+    this.tokens.push(tokenId);
+    this.outputIds.push(tokenId);
+    this.outputCounts.set(tokenId, (this.outputCounts.get(tokenId) ?? 0) + 1);
+  }
+
+  toFinish(reason: FinishOutput["reason"], stopTokenId: number | null = null): FinishOutput {
+    return { type: "finish", key: this.group.request.key, sample: this.sample, reason, stopTokenId };
+  }
+
+  /** Whether the token just pushed is the last one, and why. */
+  finishAfterToken(maxModelLen: number): FinishOutput | null {
+    const { sampling } = this.group.request;
+    const last = this.tokens.at(-1)!;
+    if (this.outputIds.length >= sampling.minTokens) {
+      if (sampling.eosTokenIds.has(last)) return this.toFinish("stop");
+      if (sampling.stopTokenIds.has(last)) return this.toFinish("stop", last);
+    }
+    const full = this.outputIds.length >= sampling.maxTokens || this.tokens.length >= maxModelLen;
+    return full ? this.toFinish("length") : null;
+  }
+}
