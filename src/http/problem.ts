@@ -18,6 +18,9 @@ const ROUTER_WORDS: Partial<Record<ErrorCode, string>> = {
   method_not_allowed: "Method Not Allowed",
 };
 
+/** True for the codes that the TRL dialect answers with 422. */
+export const isTrlValidation = (code: ErrorCode): boolean => VALIDATION.has(code);
+
 const UNKNOWN_ID = "unknown";
 
 /** What a stateful call says instead of a status that makes clients repeat it. */
@@ -40,7 +43,8 @@ const toLocation = (param: string): (string | number)[] =>
 
 const FASTAPI_TYPES: Partial<Record<ErrorCode, string>> = { missing_field: "missing", malformed_json: "json_invalid" };
 
-function toTrlDetail(error: GatewayError): unknown {
+/** `detail` of a TRL body: a sentence, or FastAPI's list for what validation refuses. */
+export function toTrlDetail(error: GatewayError): unknown {
   const router = ROUTER_WORDS[error.code];
   if (router !== undefined) return router;
   if (!VALIDATION.has(error.code)) return error.message;

@@ -1,0 +1,141 @@
+/** `POST /v1/chat/completions` as vLLM 0.32 has it, plus the weight stamp. */
+import { z } from "zod";
+import {
+  FinishReason,
+  LOGPROBS_LIMIT,
+  PromptLogprobs,
+  SamplingFields,
+  Usage,
+  WeightDigestField,
+  WeightVersionField,
+} from "./sampling.ts";
+
+const ContentPart = z
+  .looseObject({ type: z.string(), text: z.string().optional() })
+  .meta({ id: "ChatContentPart", description: "`text` parts; other types need a multimodal upstream." });
+
+export const ChatRequestMessage = z
+  .looseObject({
+    role: z.string().meta({ example: "user" }),
+    content: z.union([z.string(), z.array(ContentPart)]).nullish(),
+  })
+  .meta({ id: "ChatRequestMessage" });
+export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
+
+/** Everything of a chat request that an embedded replica understands. */
+export const ChatOptions = z.object({
+  ...SamplingFields,
+  messages: z.array(ChatRequestMessage),
+  max_tokens: z.number().int().min(1).nullish().meta({ description: "Default: up to the context end." }),
+  max_completion_tokens: z.number().int().min(1).nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.number().int().min(0).max(LOGPROBS_LIMIT).nullish(),
+  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
+  add_generation_prompt: z.boolean().nullish().meta({ description: "Default true." }),
+  continue_final_message: z.boolean().nullish(),
+  add_special_tokens: z.boolean().nullish().meta({ description: "Default false: the template writes them." }),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+});
+export type ChatOptions = z.infer<typeof ChatOptions>;
+
+export const ChatCompletionRequest = z.looseObject(ChatOptions.shape).meta({
+  id: "ChatCompletionRequest",
+  example: {
+    model: "tide-nano",
+    messages: [{ role: "user", content: "What is 17 + 25?" }],
+    max_tokens: 32,
+    temperature: 0,
+  },
+});
+
+const ChatTokenLogprob = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.number().int()).nullable(),
+});
+
+export const ChatLogprobs = z
+  .object({ content: z.array(ChatTokenLogprob.extend({ top_logprobs: z.array(ChatTokenLogprob) })).nullable() })
+  .meta({ id: "ChatLogprobs" });
+
+export const ChatMessageOut = z
+  .object({
+    role: z.string(),
+    content: z.string().nullable(),
+    refusal: z.null(),
+    annotations: z.null(),
+    audio: z.null(),
+    function_call: z.null(),
+    reasoning: z.null(),
+  })
+  .meta({ id: "ChatMessageOut" });
+
+export const ChatChoice = z
+  .object({
+    index: z.number().int(),
+    message: ChatMessageOut,
+    logprobs: ChatLogprobs.nullable(),
+    finish_reason: FinishReason.nullable(),
+    stop_reason: z.union([z.string(), z.number().int()]).nullable(),
+    token_ids: z.array(z.number().int()).nullable(),
+    routed_experts: z.null(),
+  })
+  .meta({ id: "ChatChoice" });
+
+export const ChatCompletionResponse = z
+  .looseObject({
+    id: z.string(),
+    object: z.literal("chat.completion"),
+    created: z.number().int(),
+    model: z.string(),
+    choices: z.array(ChatChoice),
+    service_tier: z.null(),
+    system_fingerprint: z.string().nullable(),
+    usage: Usage,
+    prompt_logprobs: PromptLogprobs.nullable(),
+    prompt_token_ids: z.array(z.number().int()).nullable(),
+    weight_version: WeightVersionField.optional(),
+    weight_digest: WeightDigestField.optional(),
+  })
+  .meta({
+    id: "ChatCompletionResponse",
+    example: {
+      id: "chatcmpl-6f1c",
+      object: "chat.completion",
+      created: 1_795_401_568,
+      model: "tide-nano",
+      choices: [
+        {
+          index: 0,
+          message: {
+            role: "assistant",
+            content: "17 + 25 = 42",
+            refusal: null,
+            annotations: null,
+            audio: null,
+            function_call: null,
+            reasoning: null,
+          },
+          logprobs: null,
+          finish_reason: "stop",
+          stop_reason: null,
+          token_ids: null,
+          routed_experts: null,
+        },
+      ],
+      service_tier: null,
+      system_fingerprint: "tidegate-0f0f0f0f",
+      usage: {
+        prompt_tokens: 16,
+        total_tokens: 24,
+        completion_tokens: 8,
+        prompt_tokens_details: null,
+        completion_tokens_details: null,
+      },
+      prompt_logprobs: null,
+      prompt_token_ids: null,
+      weight_version: 1,
+      weight_digest: `sha256:${"0f".repeat(32)}`,
+    },
+  });

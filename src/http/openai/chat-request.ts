@@ -1,0 +1,101 @@
+/** A chat request's body → the neutral request and what rendering the answer needs. */
+import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
+import { ChatOptions } from "../../contract/openai/chat.ts";
+import { GatewayError, invalidValue, showValue } from "../../errors.ts";
+import { checkTokenBudget } from "../limits.ts";
+import { validate } from "../validation.ts";
+import type { ParseContext, RenderOptions } from "./render-options.ts";
+import { toMessages } from "./to-messages.ts";
+import { toSampling } from "./to-sampling.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+
+export interface ParsedChat extends RenderOptions {
+  readonly request: GenerateRequest;
+}
+
+/** Template flags shared with `/tokenize`. Throws when both are set: they contradict each other. */
+export function checkTemplateFlags(flags: {
+  readonly add_generation_prompt?: boolean | null | undefined;
+  readonly continue_final_message?: boolean | null | undefined;
+}): { readonly addGenerationPrompt: boolean; readonly continueFinalMessage: boolean } {
+  const addGenerationPrompt = flags.add_generation_prompt ?? true;
+  const continueFinalMessage = flags.continue_final_message ?? false;
+  if (addGenerationPrompt && continueFinalMessage) {
+    throw new GatewayError(
+      "invalid_value",
+      "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+      { param: "continue_final_message" },
+    );
+  }
+  return { addGenerationPrompt, continueFinalMessage };
+}
+
+/** Tools may be shown to the template; parsing calls out of the answer is what is not there. */
+function checkTools(options: ChatOptions): readonly unknown[] | null {
+  const { tools, tool_choice: choice } = options;
+  if (tools === undefined || tools === null) return null;
+  if (tools.length === 0) throw invalidValue("tools", tools, "left out or a list of at least one tool");
+  if (choice === "none") return tools;
+  throw new GatewayError(
+    "unsupported",
+    `tool_choice ${showValue(choice ?? "auto")} is not supported on embedded replicas yet: answers are not parsed for tool calls. Send tool_choice "none".`,
+    { param: "tool_choice" },
+  );
+}
+
+/** Throws GatewayError: types and ranges, features, messages, combinations. */
+export function parseChat(body: Record<string, unknown>, context: ParseContext): ParsedChat {
+  const options = validate(ChatOptions, body);
+  refuseUnsupported(body);
+  if (body.chat_template !== undefined && body.chat_template !== null) {
+    throw new GatewayError(
+      "unsupported",
+      "chat_template in a request is not supported: the model's own template is used.",
+      { param: "chat_template" },
+    );
+  }
+  if (body.echo === true) throw new GatewayError("unsupported", "echo is not supported for chat.", { param: "echo" });
+  if (body.truncate_prompt_tokens !== undefined && body.truncate_prompt_tokens !== null) {
+    throw new GatewayError(
+      "unsupported",
+      "truncate_prompt_tokens is not supported for chat on embedded replicas yet.",
+      {
+        param: "truncate_prompt_tokens",
+      },
+    );
+  }
+  const flags = checkTemplateFlags(options);
+  const messages = toMessages(options.messages);
+  const prompt: Prompt = {
+    kind: "chat",
+    messages,
+    tools: checkTools(options),
+    ...flags,
+    templateKwargs: options.chat_template_kwargs ?? {},
+    addSpecialTokens: options.add_special_tokens ?? false,
+  };
+  const wanted = options.logprobs === true;
+  const top = options.top_logprobs ?? 0;
+  if (top > 0 && !wanted) throw invalidValue("top_logprobs", top, "left out unless logprobs is true");
+  const maxTokens = options.max_completion_tokens ?? options.max_tokens ?? undefined;
+  const samples = options.n ?? 1;
+  checkTokenBudget({ prompts: 1, samples, maxTokens: maxTokens ?? 1 }, context);
+  const sampling = toSampling(options, { maxTokens, logprobs: wanted ? top : undefined });
+  return {
+    request: { requestId: context.requestId, prompts: [prompt], sampling, echo: false },
+    id: `chatcmpl-${options.request_id ?? context.requestId}`,
+    created: context.created,
+    prompts: 1,
+    samples,
+    stream: options.stream === true,
+    includeUsage: options.stream_options?.include_usage === true,
+    continuousUsage: options.stream_options?.continuous_usage_stats === true,
+    tokenIds: options.return_token_ids === true,
+    tokensAsIds: options.return_tokens_as_token_ids === true,
+    logprobs: sampling.logprobs,
+    promptLogprobs: sampling.promptLogprobs !== undefined,
+    echo: false,
+    hideOutput: false,
+    role: flags.addGenerationPrompt ? "assistant" : (messages.at(-1)?.role ?? "assistant"),
+  };
+}

@@ -1,0 +1,31 @@
+/** Completions' `echo`: the prompt's text and positions, asked from the tokenizer where the engine did not say them. */
+import type { PromptEvent } from "../collect.ts";
+import type { EchoPosition } from "./logprobs.ts";
+
+/** Token ids → text, by the model's own tokenizer. */
+export type Detokenize = (tokenIds: readonly number[]) => Promise<string>;
+
+export interface Echo {
+  readonly text: string;
+  /** Empty unless logprobs were asked for. */
+  readonly positions: readonly EchoPosition[];
+}
+
+/** Text as sent, or the tokens' own text for token-id prompts. */
+export async function toEchoText(prompt: PromptEvent, detokenize: Detokenize): Promise<string> {
+  return prompt.text ?? (await detokenize(prompt.tokenIds));
+}
+
+/** Text and positions of one prompt. */
+export async function toEcho(prompt: PromptEvent, detokenize: Detokenize): Promise<Echo> {
+  const text = await toEchoText(prompt, detokenize);
+  if (prompt.logprobs === undefined) return { text, positions: [] };
+  const positions = await Promise.all(
+    prompt.logprobs.map(async (entry, index): Promise<EchoPosition> => {
+      if (entry !== null) return entry;
+      const tokenId = prompt.tokenIds[index] ?? 0;
+      return { tokenId, token: await detokenize([tokenId]), top: null };
+    }),
+  );
+  return { text, positions };
+}

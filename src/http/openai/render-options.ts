@@ -1,0 +1,31 @@
+/** What rendering an OpenAI answer must remember of its request. Types only. */
+
+/** What parsing needs to know besides the body. */
+export interface ParseContext {
+  readonly requestId: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly maxTokensPerRequest: number;
+}
+
+export interface RenderOptions {
+  /** `cmpl-…` or `chatcmpl-…`. */
+  readonly id: string;
+  readonly created: number;
+  readonly prompts: number;
+  readonly samples: number;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+  readonly continuousUsage: boolean;
+  readonly tokenIds: boolean;
+  readonly tokensAsIds: boolean;
+  /** Candidates per token; undefined = no logprobs. */
+  readonly logprobs: number | undefined;
+  readonly promptLogprobs: boolean;
+  /** Completions: the prompt comes before the output. */
+  readonly echo: boolean;
+  /** Completions with `echo` and `max_tokens: 0`: the one token that was made is not shown. */
+  readonly hideOutput: boolean;
+  /** Chat: role of the answer. */
+  readonly role: string;
+}

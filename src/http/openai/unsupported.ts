@@ -1,0 +1,65 @@
+/**
+ * Fields that vLLM honors and embedded replicas cannot: refused by name. Ignoring a constraint silently would give
+ * answers that look right and are not.
+ */
+import { GatewayError, showValue } from "../../errors.ts";
+
+type Body = Readonly<Record<string, unknown>>;
+
+const CONSTRAINTS = [
+  "structured_outputs",
+  "guided_json",
+  "guided_regex",
+  "guided_choice",
+  "guided_grammar",
+  "guided_decoding_regex",
+  "structured_outputs_regex",
+];
+
+/** Known fields whose very presence (other than null, false or empty) asks for what is not there. */
+const FIELDS = [
+  ...CONSTRAINTS,
+  "prompt_embeds",
+  "suffix",
+  "logprob_token_ids",
+  "logits_processors",
+  "repetition_detection",
+  "thinking_token_budget",
+  "watermarking",
+  "kv_transfer_params",
+  "ec_transfer_params",
+  "vllm_xargs",
+  "documents",
+  "functions",
+  "audio",
+  "return_token_offsets",
+];
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  value === "" ||
+  (typeof value === "object" && Object.keys(value).length === 0);
+
+function refuse(param: string, value: unknown): GatewayError {
+  return new GatewayError(
+    "unsupported",
+    `${param} is not supported on embedded replicas yet, got ${showValue(value)}. Leave it out, or attach a vLLM server that supports it.`,
+    { param },
+  );
+}
+
+/** Throws GatewayError `unsupported` for the first field that asks for a feature that is not there. */
+export function refuseUnsupported(body: Body): void {
+  for (const field of FIELDS) if (!isEmpty(body[field])) throw refuse(field, body[field]);
+  const format = body.response_format as { readonly type?: unknown } | null | undefined;
+  if (!isEmpty(format) && format?.type !== "text") throw refuse("response_format", format);
+  if (body.use_beam_search === true) throw refuse("use_beam_search", true);
+  if (body.best_of !== undefined && body.best_of !== null && body.best_of !== (body.n ?? 1)) {
+    throw refuse("best_of", body.best_of);
+  }
+  if (body.spaces_between_special_tokens === false) throw refuse("spaces_between_special_tokens", false);
+  const modalities = body.modalities;
+  if (Array.isArray(modalities) && modalities.some((one) => one !== "text")) throw refuse("modalities", modalities);
+}

@@ -1,0 +1,17 @@
+/**
+ * JSON text of values that may hold `Map`s. An object's integer-like keys come out in ascending order whatever the
+ * program did; answers keyed by token id or token text must keep theirs (the chosen token first, then by rank).
+ */
+
+/** Serializes; a Map becomes an object with its keys in order. NaN and infinities become null, as JSON.stringify does. */
+export function toOrderedJson(value: unknown): string {
+  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map(toOrderedJson).join(",")}]`;
+  let text = "";
+  for (const [key, item] of value instanceof Map ? value : Object.entries(value)) {
+    if (item === undefined) continue;
+    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${toOrderedJson(item)}`;
+  }
+  return `{${text}}`;
+}
