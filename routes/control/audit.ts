@@ -3,9 +3,9 @@ import { createRoute } from "@hono/zod-openapi";
 import { AuditList } from "../../src/contract/control/fleet.ts";
 import { PageQuery } from "../../src/contract/control/paging.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
+import { problems } from "../../src/http/problem-responses.ts";
 import { AUDIT_EXAMPLE } from "./examples.ts";
 import { toPage } from "./page.ts";
-import { problems } from "./problems.ts";
 
 export const listAudit = defineRoute({
   route: createRoute({

@@ -3,11 +3,11 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { FleetEvent } from "../../src/contract/control/fleet.ts";
 import { SyncId } from "../../src/contract/ids.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { defineRoute } from "../../src/http/define-route.ts";
+import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { toEventFeed } from "../../src/http/event-feed.ts";
+import { problems } from "../../src/http/problem-responses.ts";
 import { sseResponse } from "../../src/http/sse.ts";
 import { EVENT_EXAMPLE } from "./examples.ts";
-import { problems } from "./problems.ts";
 
 const FORM =
   "Each event has an `id` that counts from 1 on this connection, an `event` name (`fleet`, `server` or `sync`) and one JSON object as `data`. Comments come every 15 s while nothing happens.";
@@ -33,7 +33,7 @@ export const streamEvents = defineRoute({
   handler: (c) => {
     const { fleet, ports } = c.get("gateway");
     const feed = toEventFeed((signal) => fleet.events(signal), { signal: c.get("signal"), clock: ports.clock });
-    return sseResponse(feed, new Headers()) as never;
+    return asIs(sseResponse(feed, new Headers()));
   },
 });
 
@@ -64,7 +64,7 @@ export const streamWeightSyncEvents = defineRoute({
       });
     }
     const feed = toEventFeed((signal) => syncs.events(id, signal), { signal: c.get("signal"), clock: ports.clock });
-    return sseResponse(feed, new Headers()) as never;
+    return asIs(sseResponse(feed, new Headers()));
   },
 });
 

@@ -5,9 +5,9 @@ import { AttachServer, PatchServer, Server, ServerList } from "../../src/contrac
 import { ReplicaId } from "../../src/contract/ids.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
+import { problems } from "../../src/http/problem-responses.ts";
 import { readBody } from "../../src/http/validation.ts";
 import { SERVER_EXAMPLE, UPSTREAM_EXAMPLE } from "./examples.ts";
-import { problems } from "./problems.ts";
 
 const tags = ["control"];
 const params = z.object({ id: ReplicaId });

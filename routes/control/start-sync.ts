@@ -22,7 +22,7 @@ export const UploadQuery = z.object({
   partial: flag.optional().meta({
     description: "Uploads only. Only some tensors; the others stay as they are.",
     type: "boolean",
-    example: "false",
+    example: false,
   }),
   mode: SyncMode.optional(),
   deadline_s: z.coerce
@@ -95,12 +95,13 @@ export function toSyncFailure(sync: WeightSync): GatewayError {
   }
   const { error } = sync;
   if (error === undefined) return new GatewayError("sync_failed", `Weight sync ${sync.id} failed.`);
-  const { message, phase, replica, upstream } = error;
+  const { message, phase, replica, tensor, upstream } = error;
   const code =
     isCode(error.code) && ![500, 502, 503].includes(ERROR_CODES[error.code].status) ? error.code : "sync_failed";
   return new GatewayError(code, `${message} (weight sync ${sync.id})`, {
     phase,
     ...(replica === undefined ? {} : { replica }),
+    ...(tensor === undefined ? {} : { tensor }),
     ...(upstream === undefined ? {} : { upstream }),
   });
 }

@@ -7,10 +7,10 @@ import { SyncId } from "../../src/contract/ids.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import type { AppEnv } from "../../src/http/env.ts";
+import { type ProblemCase, problems } from "../../src/http/problem-responses.ts";
 import { readBody } from "../../src/http/validation.ts";
 import { DRY_RUN_EXAMPLE, RUNNING_SYNC_EXAMPLE, SYNC_EXAMPLE, SYNC_REQUEST_EXAMPLE } from "./examples.ts";
 import { toPage } from "./page.ts";
-import { type ProblemCase, problems } from "./problems.ts";
 import {
   parseIdempotencyKey,
   parseWait,

@@ -4,9 +4,9 @@ import { PageQuery } from "../../src/contract/control/paging.ts";
 import { WeightVersionList, WeightVersionRecord } from "../../src/contract/control/weight-syncs.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
+import { problems } from "../../src/http/problem-responses.ts";
 import { VERSION_RECORD_EXAMPLE } from "./examples.ts";
 import { toPage } from "./page.ts";
-import { problems } from "./problems.ts";
 
 const tags = ["weights"];
 

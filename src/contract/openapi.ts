@@ -1,9 +1,16 @@
 /** The OpenAPI 3.1 document as plain data, as far as our own readers (docs page, tests) look into it. */
 
+/** An example, or a reference to one in `components.examples`. */
+export interface OpenApiExample {
+  readonly $ref?: string;
+  readonly summary?: string;
+  readonly value?: unknown;
+}
+
 export interface OpenApiMedia {
   readonly schema?: OpenApiSchema;
   readonly example?: unknown;
-  readonly examples?: Readonly<Record<string, { readonly summary?: string; readonly value?: unknown }>>;
+  readonly examples?: Readonly<Record<string, OpenApiExample>>;
 }
 
 /** A JSON Schema; only what the docs page shows is named. */
@@ -50,5 +57,8 @@ export interface OpenApiDocument {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string };
   readonly tags?: readonly { readonly name: string; readonly description?: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, OpenApiOperation>>>>;
-  readonly components?: { readonly schemas?: Readonly<Record<string, OpenApiSchema>> };
+  readonly components?: {
+    readonly schemas?: Readonly<Record<string, OpenApiSchema>>;
+    readonly examples?: Readonly<Record<string, OpenApiExample>>;
+  };
 }

@@ -1,7 +1,6 @@
 /** OpenAPI descriptions of the errors of our own routes: from codes to responses with schema and one example each. */
-import { z } from "@hono/zod-openapi";
-import { Problem } from "../../src/contract/control/problem.ts";
-import { ERROR_CODES, type ErrorCode } from "../../src/errors.ts";
+import { Problem } from "../contract/control/problem.ts";
+import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 
 /** One example per code: `[code, detail, more fields]`. */
 export type ProblemCase = readonly [code: ErrorCode, detail: string, more?: Readonly<Record<string, unknown>>];
@@ -56,6 +55,3 @@ export function problems(...cases: readonly ProblemCase[]): Record<string, Probl
   }
   return responses;
 }
-
-/** Path parameter `id`. */
-export const idParam = <T extends z.ZodType>(schema: T) => z.object({ id: schema });

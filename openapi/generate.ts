@@ -1,0 +1,26 @@
+/**
+ * Writes `openapi/openapi.json` from the routes. `--check` writes nothing and exits 1 when the file is behind them;
+ * `--yaml` prints YAML to standard output. Run by Bun, Deno or Node; the bytes are the same.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { stringify } from "yaml";
+import { routes } from "../routes/mod.ts";
+import { buildDocument } from "./document.ts";
+
+const target = new URL("./openapi.json", import.meta.url);
+const document = buildDocument(routes);
+const text = `${JSON.stringify(document, null, 2)}\n`;
+
+if (process.argv.includes("--yaml")) {
+  process.stdout.write(stringify(document));
+} else if (process.argv.includes("--check")) {
+  const committed = await readFile(target, "utf8").catch(() => "");
+  if (committed !== text) {
+    console.error("openapi/openapi.json is behind the routes. Run: bun run openapi/generate.ts");
+    process.exitCode = 1;
+  }
+} else {
+  await writeFile(target, text);
+  console.log(`openapi/openapi.json: ${Object.keys(document.paths).length} paths, ${text.length} bytes`);
+}
