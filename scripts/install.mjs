@@ -40,11 +40,19 @@ function npm(...args) {
 
 const quiet = ["--no-audit", "--no-fund"];
 
+/** Deno resolves again what the lock already says, so it runs npm instead: one lock for everybody. */
+const NPM_FOR_DENO = "npm:npm@11.19.1";
+const npmOnDeno = () => [
+  ...[process.execPath, "run", "--no-prompt", "--no-config", "--no-lock", "--node-modules-dir=none"],
+  ...["--allow-read", "--allow-write", "--allow-net", "--allow-env", "--allow-sys", "--allow-run"],
+  ...[NPM_FOR_DENO, "ci", ...quiet, "--ignore-scripts"],
+];
+
 /** Ways to install, in the order they are tried. An install script that wants to download something may fail; none is needed. */
 const WAYS = {
   node: () => [npm("ci", ...quiet), npm("ci", ...quiet, "--ignore-scripts")],
   bun: () => [[process.execPath, "install", "--no-save", "--ignore-scripts"]],
-  deno: () => [[process.execPath, "install", "--node-modules-dir=auto", "--no-lock"]],
+  deno: () => [npmOnDeno()],
 };
 
 /** Installs when needed. Ends the process with 3 when it cannot. */
