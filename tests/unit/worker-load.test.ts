@@ -1,0 +1,205 @@
+/** What a model directory and weight sets must be to be served, and what is said when they are not. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { WeightSet } from "../../src/engine/engine.ts";
+import { type ErrorCode, GatewayError } from "../../src/errors.ts";
+import { createFiles } from "../../src/platform/shared/files.ts";
+import type { Dtype } from "../../src/tensor/dtype.ts";
+import { narrow, widen } from "../../src/tensor/half.ts";
+import { openWeights } from "../../src/tensor/weights.ts";
+import { type TensorToWrite, writeSafetensors } from "../../src/tensor/write.ts";
+import { createBatcher } from "../../src/worker/batch.ts";
+import type { LoadModelOptions } from "../../src/worker/batch-types.ts";
+import { loadModel } from "../../src/worker/load-model.ts";
+import { openModelConfig, parseModelConfig } from "../../src/worker/model-config.ts";
+import { runAll, sampling } from "../support/batch.ts";
+
+const files = createFiles();
+const toPath = (relative: string) => decodeURIComponent(new URL(relative, import.meta.url).pathname);
+const BASE = toPath("../../models/tide-nano/base");
+const TRAINED = toPath("../../models/tide-nano/trained");
+const config = JSON.parse(readFileSync(join(BASE, "config.json"), "utf8")) as Record<string, unknown>;
+
+let directory = "";
+const tensors: TensorToWrite[] = [];
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), "worker-load-"));
+  const weights = await openWeights(files, BASE);
+  for (const [name, { dtype, shape }] of weights.tensors) {
+    const bytes = await weights.read(name);
+    tensors.push({ name, dtype, shape, data: () => bytes });
+  }
+  await weights.close();
+});
+after(() => rmSync(directory, { recursive: true }));
+
+let count = 0;
+async function save(content: readonly TensorToWrite[], partial: boolean): Promise<WeightSet> {
+  const path = join(directory, `set-${count++}.safetensors`);
+  const writer = await files.openWrite(path);
+  await writeSafetensors(writer, content);
+  await writer.close();
+  return { files: [path], digest: `sha256:${"0".repeat(64)}` as WeightSet["digest"], partial };
+}
+
+const load = (over: Partial<LoadModelOptions> = {}) =>
+  loadModel({ files, directory: BASE, sets: [], device: "auto", maxModelLen: 64, onProgress: () => {}, ...over });
+
+async function refuses(work: Promise<unknown>, code: ErrorCode, pattern: RegExp): Promise<GatewayError> {
+  const error = await work.then(
+    () => assert.fail(`expected ${code}`),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof GatewayError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, pattern);
+  return error;
+}
+
+describe("loadModel", () => {
+  test("reports tensors, digest, progress; the digest is of the bytes as stored", async () => {
+    const seen: [number, number][] = [];
+    const model = await load({ onProgress: (done, total) => seen.push([done, total]) });
+    assert.equal(model.tensors.length, tensors.length);
+    assert.deepEqual(
+      model.tensors.find(({ name }) => name === "model.norm.weight"),
+      {
+        name: "model.norm.weight",
+        dtype: "BF16",
+        shape: [128],
+      },
+    );
+    const total = seen[0]![1];
+    assert.deepEqual(seen[0], [0, total]);
+    assert.deepEqual(seen.at(-1), [total, total]);
+    assert.equal(model.maxModelLen, 64);
+    const copy = await load({ sets: [await save(tensors, false)] });
+    assert.equal(copy.digest, model.digest);
+    const trained = await load({ directory: TRAINED });
+    assert.notEqual(trained.digest, model.digest);
+    for (const each of [model, copy, trained]) each.release();
+  });
+
+  test("sets are laid over the directory in order; a complete one replaces all", async () => {
+    const trained = await load({ directory: TRAINED });
+    const full: WeightSet = { files: [join(TRAINED, "model.safetensors")], digest: trained.digest, partial: false };
+    const norm = tensors.find(({ name }) => name === "model.norm.weight")!;
+    const partial = await save([norm], true);
+    const after = await load({ sets: [partial, full] });
+    assert.equal(after.digest, trained.digest);
+    const mixed = await load({ sets: [full, partial] });
+    assert.notEqual(mixed.digest, trained.digest);
+    for (const each of [trained, after, mixed]) each.release();
+  });
+
+  test("F32 and F16 tensors are taken like BF16 ones", async () => {
+    const prompt = { key: 0, promptIds: [5, 9, 23], samples: 1, sampling: sampling({ maxTokens: 8 }) };
+    const answers: unknown[] = [];
+    for (const dtype of ["BF16", "F32", "F16"] as const) {
+      const converted = tensors.map((tensor) => ({
+        ...tensor,
+        dtype: dtype as Dtype,
+        data: () => narrow(dtype, widen("BF16", tensor.data() as Uint8Array)),
+      }));
+      const model = await load({ sets: [await save(converted, false)] });
+      answers.push(runAll(createBatcher(model, { maxConcurrency: 1, maxQueue: 1 }), [prompt]).results.get("0/0")!.ids);
+      model.release();
+    }
+    assert.deepEqual(answers[1], answers[0]);
+    assert.deepEqual(answers[2], answers[0]);
+  });
+
+  test("rotary buffers of old checkpoints are ignored", async () => {
+    const buffer: TensorToWrite = {
+      name: "model.layers.0.self_attn.rotary_emb.inv_freq",
+      dtype: "F32",
+      shape: [16],
+      data: () => new Uint8Array(64),
+    };
+    const plain = await load();
+    const model = await load({ sets: [await save([...tensors, buffer], false)] });
+    assert.equal(model.digest, plain.digest);
+    for (const each of [plain, model]) each.release();
+  });
+
+  const NAME = "model.layers.2.mlp.up_proj.weight";
+  const replaced = (change: (tensor: TensorToWrite) => TensorToWrite | null) =>
+    tensors.flatMap((tensor) => (tensor.name === NAME ? (change(tensor) ?? []) : tensor));
+
+  test("missing, unexpected, misshapen, mistyped and non-finite tensors are refused by name", async () => {
+    const extra = { ...tensors[0]!, name: "model.layers.9.self_attn.q_proj.weight" };
+    const bytes = tensors.find(({ name }) => name === NAME)!.data() as Uint8Array;
+    const nan = bytes.slice();
+    nan.set([0xc0, 0x7f], 1000);
+    const infinite = bytes.slice();
+    infinite.set([0x80, 0xff], nan.length - 2);
+    const bad: [ErrorCode, readonly TensorToWrite[], string][] = [
+      ["weights_missing_tensor", replaced(() => null), NAME],
+      ["weights_unexpected_tensor", [...tensors, extra], extra.name],
+      ["weights_shape_mismatch", replaced((tensor) => ({ ...tensor, shape: [128, 512] })), NAME],
+      ["weights_dtype_mismatch", replaced((tensor) => ({ ...tensor, dtype: "I16" })), NAME],
+      ["weights_non_finite", replaced((tensor) => ({ ...tensor, data: () => nan })), NAME],
+      ["weights_non_finite", replaced((tensor) => ({ ...tensor, data: () => infinite })), NAME],
+    ];
+    for (const [code, content, name] of bad) {
+      const error = await refuses(load({ sets: [await save(content, false)] }), code, new RegExp(name));
+      assert.equal(error.details.tensor, name);
+    }
+    const partial = await save([extra], true);
+    await refuses(load({ sets: [partial] }), "weights_unexpected_tensor", /layers\.9/);
+  });
+
+  test("a tied model refuses a head of its own, and says why", async () => {
+    const head = { ...tensors.find(({ name }) => name === "model.embed_tokens.weight")!, name: "lm_head.weight" };
+    await refuses(load({ sets: [await save([...tensors, head], false)] }), "weights_unexpected_tensor", /tied/);
+  });
+
+  test("device and context length are checked", async () => {
+    await refuses(load({ device: "cuda" }), "unsupported", /"cuda".*auto, cpu/);
+    await refuses(load({ maxModelLen: 5000 }), "invalid_value", /max_model_len.*1024.*5000/);
+  });
+});
+
+describe("config.json", () => {
+  const cases: [string, Record<string, unknown>, ErrorCode, RegExp][] = [
+    ["architecture", { architectures: ["GPT2LMHeadModel"] }, "unsupported", /GPT2LMHeadModel.*LlamaForCausalLM/],
+    ["no architecture", { architectures: undefined }, "unsupported", /LlamaForCausalLM/],
+    ["activation", { hidden_act: "gelu" }, "unsupported", /hidden_act "gelu".*silu/],
+    ["rope scaling", { rope_scaling: { rope_type: "llama3" } }, "unsupported", /rope_scaling\.rope_type "llama3"/],
+    ["old rope scaling", { rope_scaling: { type: "linear", factor: 2 } }, "unsupported", /"linear"/],
+    ["quantised", { quantization_config: { quant_method: "awq" } }, "unsupported", /quantization_config/],
+    ["zero layers", { num_hidden_layers: 0 }, "invalid_value", /num_hidden_layers must be .* got 0/],
+    ["absurd vocabulary", { vocab_size: 1e12 }, "invalid_value", /vocab_size/],
+    ["no hidden size", { hidden_size: undefined }, "invalid_value", /hidden_size/],
+    ["head groups", { num_key_value_heads: 3 }, "unsupported", /divide/],
+    ["odd head", { head_dim: 33 }, "unsupported", /head_dim 33/],
+    ["epsilon", { rms_norm_eps: 0 }, "invalid_value", /rms_norm_eps/],
+  ];
+  for (const [name, change, code, pattern] of cases) {
+    test(`${name}: ${code}`, () => {
+      assert.throws(
+        () => parseModelConfig({ ...config, ...change }),
+        (error: unknown) => error instanceof GatewayError && error.code === code && pattern.test(error.message),
+      );
+    });
+  }
+
+  test("both spellings of the rotary base, derived head size, plain attention", () => {
+    const { rope_theta: _theta, rope_scaling: _scaling, head_dim: _head, ...rest } = config;
+    const parsed = parseModelConfig({ ...rest, rope_parameters: { rope_type: "default", rope_theta: 5e5 } });
+    assert.equal(parsed.ropeTheta, 5e5);
+    assert.equal(parsed.headDim, 32);
+    assert.equal(parseModelConfig({ ...config, num_key_value_heads: undefined }).kvHeads, 4);
+    assert.equal(parseModelConfig({ ...config, head_dim: 40 }).kernelHeadDim, 48);
+    assert.equal(parseModelConfig({ ...config, rope_theta: 777 }).ropeTheta, 777);
+  });
+
+  test("a directory without one, and one that is not JSON", async () => {
+    await refuses(openModelConfig(files, directory), "not_found", /config\.json/);
+    writeFileSync(join(directory, "config.json"), "{");
+    await refuses(openModelConfig(files, directory), "malformed_json", /config\.json/);
+  });
+});
