@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { HOST, ROOT } from "./tools.mjs";
+import { HOST, ROOT } from "./runtimes.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, ROOT));
 const readJson = (path) => JSON.parse(readFileSync(at(path), "utf8"));

@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { install } from "./install.mjs";
-import { ROOT, serverCommand } from "./tools.mjs";
+import { ROOT, serverCommand } from "./runtimes.mjs";
 
 /** Runs the program with our input and output, hands signals on, and ends as it ended. */
 function become([command, ...args]) {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { countJunit, toClosingLine } from "./junit.mjs";
-import { findRuntime, ROOT } from "./tools.mjs";
+import { findRuntime, ROOT } from "./runtimes.mjs";
 
 const root = fileURLToPath(ROOT);
 const at = (path) => join(root, path);

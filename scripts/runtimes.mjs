@@ -49,6 +49,13 @@ export function findRuntime(name) {
   return name === HOST ? process.execPath : undefined;
 }
 
+/** Like `findRuntime`, for scripts that cannot go on without it. */
+export function binaryOf(name) {
+  const path = findRuntime(name);
+  if (path === undefined) throw new Error(`no ${name} for ${platform} ${arch}; install the packages with "npm ci"`);
+  return path;
+}
+
 /** The command that runs a TypeScript file as the server: the host where it can, else the pinned Bun. */
 export function serverCommand() {
   if (HOST === "deno") return [process.execPath, "run", ...DENO_SERVE_RIGHTS];
