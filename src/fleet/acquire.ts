@@ -1,0 +1,200 @@
+/**
+ * From wishes to a lease: at once where a replica can take the request, else a wait that a change of the fleet ends.
+ * The immediate case is the hot path of every request and allocates one lease and one promise.
+ */
+import { GatewayError } from "../errors.ts";
+import type { Clock, Timer } from "../ports.ts";
+import type { Choose } from "./choose.ts";
+import { hasVersionWishes, isFresh, versionUnavailable } from "./freshness.ts";
+import type { ReplicaRecord } from "./replica.ts";
+import type { FleetFacts, Lease, LeaseWishes } from "./types.ts";
+
+/** How long a request waits for a replica that is starting or switching weights; a worker restarts in seconds. */
+const RECOVERY_WAIT_MS = 30_000;
+/** Waiting requests at most: beyond that the fleet has been away for long, and each waiter costs memory. */
+const WAITER_LIMIT = 50_000;
+
+/** What the fleet lets the acquirer see. */
+export interface AcquireContext {
+  readonly clock: Clock;
+  readonly choose: Choose;
+  readonly replicas: readonly ReplicaRecord[];
+  published(): FleetFacts;
+  gateClosed(): boolean;
+  stopped(): boolean;
+  lease(replica: ReplicaRecord): Lease;
+}
+
+export interface Acquirer {
+  acquire(wishes: LeaseWishes): Promise<Lease>;
+  /** Looks at every waiter again: something changed. */
+  wake(): void;
+  readonly waiting: number;
+}
+
+/** Not now: until when it is worth waiting (monotonic milliseconds), and what to say then. */
+interface Later {
+  readonly until: number;
+  readonly error: () => GatewayError;
+}
+
+interface Waiter {
+  readonly wishes: LeaseWishes;
+  readonly since: number;
+  /** When it first waited for a recovery; time behind a closed gate does not count. */
+  recoveringSince: number | null;
+  timer: Timer | null;
+  settle(lease: Lease | undefined, error?: unknown): void;
+}
+
+const accepts = (replica: ReplicaRecord, wishes: LeaseWishes): boolean =>
+  (wishes.model === undefined || replica.models.has(wishes.model)) &&
+  (wishes.accepts === undefined || wishes.accepts(replica.engine));
+
+function modelNotFound(replicas: readonly ReplicaRecord[], model: string): GatewayError {
+  const known = [...new Set(replicas.flatMap((replica) => [...replica.models]))];
+  return new GatewayError(
+    "model_not_found",
+    `The model \`${model}\` does not exist. Valid aliases: ${known.join(", ")}.`,
+    {
+      param: "model",
+    },
+  );
+}
+
+function noReplica(replicas: readonly ReplicaRecord[], published: FleetFacts, wishes: LeaseWishes): GatewayError {
+  const reasons = replicas.map((replica) => {
+    const stale = `has weights ${replica.weightVersion ?? "unknown"}, published are ${published.version}`;
+    return `${replica.id}: ${replica.reason ?? (accepts(replica, wishes) ? stale : "cannot take this kind of request")}`;
+  });
+  const why = reasons.length === 0 ? "The fleet is empty" : reasons.join("; ");
+  return new GatewayError("no_replica", `No replica can take this request. ${why}.`, { retryAfter: 1 });
+}
+
+/** Creates the acquirer. */
+export function createAcquirer(context: AcquireContext): Acquirer {
+  const { clock, choose, replicas } = context;
+  const waiters = new Set<Waiter>();
+
+  // The request and the facts of the search that runs now; set before each search so that `fits` is one function for all.
+  let wishes: LeaseWishes;
+  let published: FleetFacts;
+  let excluding = true;
+  const fits = (replica: ReplicaRecord): boolean =>
+    replica.state === "ready" &&
+    accepts(replica, wishes) &&
+    isFresh(replica, published, wishes) &&
+    !(excluding && wishes.exclude.has(replica.id));
+
+  const search = (asked: LeaseWishes, exclude: boolean): ReplicaRecord | undefined => {
+    wishes = asked;
+    published = context.published();
+    excluding = exclude;
+    return choose(replicas, fits, asked.sessionId, clock.monotonic());
+  };
+
+  /** A lease, or why not now. Throws what waiting cannot mend. */
+  function attempt(asked: LeaseWishes, waiter: Waiter | null): Lease | Later {
+    if (context.stopped()) throw new GatewayError("draining", "The gateway is shutting down.", { retryAfter: 1 });
+    if (context.gateClosed())
+      return { until: Number.POSITIVE_INFINITY, error: () => noReplica(replicas, context.published(), asked) };
+    const chosen = search(asked, asked.exclude.size > 0);
+    if (chosen !== undefined) return context.lease(chosen);
+    return later(asked, waiter);
+  }
+
+  function later(asked: LeaseWishes, waiter: Waiter | null): Lease | Later {
+    const now = clock.monotonic();
+    const facts = context.published();
+    const { model } = asked;
+    if (model !== undefined && !replicas.some((replica) => replica.models.has(model))) {
+      // A replica that never told its models may have this one: then wait for it.
+      if (!replicas.some((replica) => replica.info === null && replica.recovering))
+        throw modelNotFound(replicas, model);
+    }
+    const candidates = replicas.filter((replica) => replica.info === null || accepts(replica, asked));
+    const recovering = candidates.some((replica) => replica.recovering);
+    const ready = candidates.filter((replica) => replica.state === "ready");
+    if (hasVersionWishes(asked) && ready.length > 0 && !ready.some((replica) => isFresh(replica, facts, asked))) {
+      const until = (waiter?.since ?? now) + asked.waitMilliseconds;
+      if (until <= now) throw versionUnavailable(replicas, facts, asked);
+      return { until, error: () => versionUnavailable(replicas, context.published(), asked) };
+    }
+    if (recovering) {
+      const since = waiter?.recoveringSince ?? now;
+      if (waiter !== null) waiter.recoveringSince = since;
+      const until = since + RECOVERY_WAIT_MS;
+      if (until > now) return { until, error: () => noReplica(replicas, context.published(), asked) };
+    }
+    // Everyone left was tried already by this request: better one of them again than nobody.
+    const again = asked.exclude.size > 0 ? search(asked, false) : undefined;
+    if (again !== undefined) return context.lease(again);
+    throw noReplica(replicas, facts, asked);
+  }
+
+  function wait(asked: LeaseWishes, first: Later): Promise<Lease> {
+    if (waiters.size >= WAITER_LIMIT) {
+      throw new GatewayError("too_many_requests", `${WAITER_LIMIT} requests wait for a replica already.`, {
+        retryAfter: 5,
+      });
+    }
+    return new Promise<Lease>((resolve, reject) => {
+      const { signal } = asked;
+      if (signal.aborted) return reject(signal.reason);
+      const waiter: Waiter = {
+        wishes: asked,
+        since: clock.monotonic(),
+        recoveringSince: null,
+        timer: null,
+        settle(lease, error) {
+          waiters.delete(waiter);
+          waiter.timer?.cancel();
+          signal.removeEventListener("abort", onAbort);
+          if (lease === undefined) reject(error);
+          else resolve(lease);
+        },
+      };
+      const onAbort = (): void => waiter.settle(undefined, signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      waiters.add(waiter);
+      arm(waiter, first);
+    });
+  }
+
+  function arm(waiter: Waiter, until: Later): void {
+    waiter.timer?.cancel();
+    waiter.timer = null;
+    if (until.until === Number.POSITIVE_INFINITY) return;
+    const left = Math.max(0, until.until - clock.monotonic());
+    waiter.timer = clock.timer(left, () => waiter.settle(undefined, until.error()));
+  }
+
+  function look(waiter: Waiter): void {
+    let found: Lease | Later;
+    try {
+      found = attempt(waiter.wishes, waiter);
+    } catch (error) {
+      waiter.settle(undefined, error);
+      return;
+    }
+    if ("release" in found) waiter.settle(found);
+    else arm(waiter, found);
+  }
+
+  return {
+    acquire(asked) {
+      try {
+        const found = attempt(asked, null);
+        return "release" in found ? Promise.resolve(found) : wait(asked, found);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
+    wake() {
+      if (waiters.size > 0) for (const waiter of [...waiters]) look(waiter);
+    },
+    get waiting() {
+      return waiters.size;
+    },
+  };
+}

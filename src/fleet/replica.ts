@@ -1,0 +1,84 @@
+/**
+ * One replica as a mutable record. What the world sees as one state is kept as two independent facts: `health` (can
+ * the engine serve?) and `hold` (did somebody take it out of rotation?), so that neither can overwrite the other.
+ */
+import type { ServerState } from "../contract/control/servers.ts";
+import type { ReplicaId, WeightDigest, WeightVersion } from "../contract/ids.ts";
+import type { Engine, EngineInfo } from "../engine/engine.ts";
+import { Breaker } from "./breaker.ts";
+import { hashText } from "./hash.ts";
+import type { Replica } from "./types.ts";
+
+export type Health = "starting" | "up" | "down";
+export type Hold = "draining" | "syncing" | "quarantined" | "stopped";
+
+/** The implementation behind `Replica`. Changed only by the fleet. */
+export class ReplicaRecord implements Replica {
+  readonly id: ReplicaId;
+  readonly engine: Engine;
+  readonly breaker = new Breaker();
+  /** For rendezvous hashing. */
+  readonly hash: number;
+  state: ServerState = "starting";
+  info: EngineInfo | null = null;
+  /** Ids of `info.models`. */
+  models: ReadonlySet<string> = new Set();
+  weightVersion: WeightVersion | null = null;
+  weightDigest: WeightDigest | null = null;
+  inFlight = 0;
+  lastError: string | null = null;
+  #health: Health = "starting";
+  #hold: Hold | null = null;
+
+  constructor(id: ReplicaId, engine: Engine) {
+    this.id = id;
+    this.engine = engine;
+    this.hash = hashText(id);
+  }
+
+  get health(): Health {
+    return this.#health;
+  }
+
+  get hold(): Hold | null {
+    return this.#hold;
+  }
+
+  /** A state that ends without anybody's doing: a request may wait for it. */
+  get recovering(): boolean {
+    return this.state === "starting" || this.state === "syncing";
+  }
+
+  /** Why it takes no requests now; null when it does. */
+  get reason(): string | null {
+    if (this.state === "ready") return null;
+    return this.lastError === null ? this.state : `${this.state} (${this.lastError})`;
+  }
+
+  setHealth(health: Health, reason: string | null): void {
+    if (health === "up" && this.#health !== "up") this.breaker.reset();
+    this.#health = health;
+    this.lastError = reason;
+    this.#derive();
+  }
+
+  setHold(hold: Hold | null, reason: string | null): void {
+    this.#hold = hold;
+    if (reason !== null || this.#health === "up") this.lastError = reason;
+    this.#derive();
+  }
+
+  setInfo(info: EngineInfo): void {
+    this.info = info;
+    this.models = new Set(info.models.map((model) => model.id));
+    this.weightVersion = info.weightVersion;
+    this.weightDigest = info.weightDigest;
+  }
+
+  #derive(): void {
+    if (this.#hold === "stopped") this.state = "stopped";
+    else if (this.#health === "starting") this.state = "starting";
+    else if (this.#health === "down") this.state = "unreachable";
+    else this.state = this.#hold ?? "ready";
+  }
+}

@@ -1,0 +1,59 @@
+/** The fleet in the words of the control API. Pure. */
+import type { Fleet } from "../contract/control/fleet.ts";
+import type { Server } from "../contract/control/servers.ts";
+import type { SyncId } from "../contract/ids.ts";
+import type { FleetFacts, Replica } from "./types.ts";
+
+/** What only the rooms above know. */
+export interface SnapshotFacts {
+  readonly paused?: boolean;
+  readonly draining?: boolean;
+  readonly activeSync?: SyncId | null;
+}
+
+/** One replica as `GET /api/servers/{id}` shows it. */
+export function toServer(replica: Replica): Server {
+  return {
+    id: replica.id,
+    kind: replica.engine.kind,
+    url: replica.engine.url,
+    state: replica.state,
+    weight_version: replica.weightVersion,
+    weight_digest: replica.weightDigest,
+    world_size: replica.info?.worldSize ?? 0,
+    in_flight: replica.inFlight,
+    models: replica.info?.models.map((model) => model.id) ?? [],
+    last_error: replica.lastError,
+    details: { ...replica.info?.details },
+  };
+}
+
+/** One word for all: a fleet is `degraded` when some replica that should serve does not. */
+export function fleetState(replicas: readonly Replica[], facts: SnapshotFacts): Fleet["state"] {
+  if (facts.draining === true) return "draining";
+  if (facts.paused === true) return "paused";
+  const part = replicas.filter((replica) => replica.state !== "stopped");
+  const ready = part.filter((replica) => replica.state === "ready").length;
+  if (part.length > 0 && ready === part.length) return "ready";
+  if (ready > 0) return "degraded";
+  // In mid switch nobody is ready for a moment; that is no outage.
+  return part.some((replica) => replica.state === "starting" || replica.state === "syncing")
+    ? "starting"
+    : "unavailable";
+}
+
+/** Ranks over all replicas that belong to the fleet; stopped ones do not. */
+export const worldSize = (replicas: readonly Replica[]): number =>
+  replicas.reduce((sum, replica) => sum + (replica.state === "stopped" ? 0 : (replica.info?.worldSize ?? 0)), 0);
+
+/** `GET /api/fleet`. */
+export function toFleet(replicas: readonly Replica[], published: FleetFacts, facts: SnapshotFacts): Fleet {
+  return {
+    state: fleetState(replicas, facts),
+    weight_version: published.version,
+    weight_digest: published.digest,
+    world_size: worldSize(replicas),
+    servers: replicas.map(toServer),
+    active_sync: facts.activeSync ?? null,
+  };
+}
