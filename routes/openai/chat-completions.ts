@@ -5,7 +5,7 @@ import { ChatCompletionRequest, ChatCompletionResponse } from "../../src/contrac
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { GENERATION_PARAMETERS, STAMP_HEADERS } from "../../src/http/documented-headers.ts";
 import { GENERATION_ERRORS, openAiErrors } from "../../src/http/error-responses.ts";
-import { dispatchCall } from "../../src/http/inbound.ts";
+import { dispatchCall, readCall } from "../../src/http/inbound.ts";
 import { toOpenAiAnswer } from "../../src/http/openai/answer.ts";
 import { parseChat } from "../../src/http/openai/chat-request.ts";
 import { parseContextOf } from "../../src/http/openai/parse-context.ts";
@@ -39,7 +39,8 @@ export const createChatCompletion = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const { outcome, parsed } = await dispatchCall(c, "openai", (body) => parseChat(body, parseContextOf(c)));
+    const call = await readCall(c, "openai");
+    const { outcome, parsed } = await dispatchCall(c, call, (body) => parseChat(body, parseContextOf(c)));
     return asIs(await toOpenAiAnswer(c, "chat", outcome, parsed));
   },
 });

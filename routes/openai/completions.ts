@@ -5,7 +5,7 @@ import { CompletionRequest, CompletionResponse } from "../../src/contract/openai
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { GENERATION_PARAMETERS, STAMP_HEADERS } from "../../src/http/documented-headers.ts";
 import { GENERATION_ERRORS, openAiErrors } from "../../src/http/error-responses.ts";
-import { dispatchCall } from "../../src/http/inbound.ts";
+import { dispatchCall, readCall } from "../../src/http/inbound.ts";
 import { toOpenAiAnswer } from "../../src/http/openai/answer.ts";
 import { parseCompletion } from "../../src/http/openai/completion-request.ts";
 import { parseContextOf } from "../../src/http/openai/parse-context.ts";
@@ -41,7 +41,8 @@ export const createCompletion = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const { outcome, parsed } = await dispatchCall(c, "openai", (body) => parseCompletion(body, parseContextOf(c)));
+    const call = await readCall(c, "openai");
+    const { outcome, parsed } = await dispatchCall(c, call, (body) => parseCompletion(body, parseContextOf(c)));
     return asIs(await toOpenAiAnswer(c, "completion", outcome, parsed));
   },
 });

@@ -24,7 +24,7 @@ const integerOr = (value: unknown, otherwise: number): number =>
   Number.isSafeInteger(value) ? (value as number) : otherwise;
 
 /** Reads and scans the request. Throws GatewayError when the body is no JSON object or over the token budget. */
-async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<InboundCall, "toRequest">> {
+export async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<InboundCall, "toRequest">> {
   const body = new Uint8Array(await c.req.raw.arrayBuffer());
   const found = scan(body);
   if (!found.ok) {
@@ -62,10 +62,9 @@ export interface Dispatched<T> {
  */
 export async function dispatchCall<T extends { readonly request: GenerateRequest }>(
   c: Context<AppEnv>,
-  wire: Wire,
+  call: Omit<InboundCall, "toRequest">,
   parse: (body: Record<string, unknown>) => T,
 ): Promise<Dispatched<T>> {
-  const call = await readCall(c, wire);
   let parsed: T | undefined;
   const outcome = await c.var.gateway.generation.dispatch({
     ...call,

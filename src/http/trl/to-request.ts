@@ -1,0 +1,111 @@
+/** TRL's sampling fields → the neutral request. `generation_kwargs` come last and override, as in TRL's server. */
+
+import { z } from "zod";
+import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
+import { SamplingFields } from "../../contract/openai/sampling.ts";
+import { TrlChatOptions, TrlGenerateOptions } from "../../contract/trl/generate.ts";
+import { invalidValue } from "../../errors.ts";
+import { checkTokenBudget } from "../limits.ts";
+import { toMessages } from "../openai/to-messages.ts";
+import { toPrompts } from "../openai/to-prompts.ts";
+import { toSampling } from "../openai/to-sampling.ts";
+import { refuseUnsupported } from "../openai/unsupported.ts";
+import { validate } from "../validation.ts";
+
+/** `generation_kwargs`: vLLM's SamplingParams by name. */
+const GenerationKwargs = z.object({
+  ...SamplingFields,
+  max_tokens: z.number().int().min(1).nullish(),
+  logprobs: TrlGenerateOptions.shape.logprobs,
+  truncate_prompt_tokens: TrlGenerateOptions.shape.truncate_prompt_tokens,
+});
+
+export interface ParsedTrl {
+  readonly request: GenerateRequest;
+  readonly prompts: number;
+  readonly samples: number;
+  /** Candidates per token; undefined = the caller wants none. */
+  readonly logprobs: number | undefined;
+  /** As TRL 0.23 to 0.28 reads it: one logprob per position. */
+  readonly flatLogprobs: boolean;
+}
+
+interface Surroundings {
+  readonly requestId: string;
+  readonly maxTokensPerRequest: number;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/**
+ * Clients before 0.29 do not know the field `logprobs`, and read one number per position; they are told by a field
+ * that only they send (`guided_decoding_regex` until 0.26, `truncate_prompt_tokens` in 0.24 to 0.29).
+ */
+const isBeforeThreeDimensions = (body: Body): boolean =>
+  !("logprobs" in body) && ("guided_decoding_regex" in body || "truncate_prompt_tokens" in body);
+
+function toParsed(
+  options: TrlGenerateOptions,
+  body: Body,
+  around: Surroundings,
+  toPromptList: (keepLast: number | undefined) => readonly Prompt[],
+): ParsedTrl {
+  refuseUnsupported(body);
+  const kwargs = options.generation_kwargs ?? {};
+  const overrides = validate(GenerationKwargs, kwargs, "generation_kwargs");
+  refuseUnsupported(kwargs);
+  if (overrides.stream === true) throw invalidValue("generation_kwargs.stream", true, "left out");
+  const { generation_kwargs: _kwargs, logprobs: ownLogprobs, ...explicit } = options;
+  const given = Object.fromEntries(Object.entries(overrides).filter(([key]) => key in kwargs));
+  const fields: z.infer<typeof GenerationKwargs> = { ...explicit, ...given };
+  const logprobs =
+    "logprobs" in kwargs ? (overrides.logprobs ?? undefined) : (ownLogprobs ?? ("logprobs" in body ? undefined : 0));
+  const prompts = toPromptList(fields.truncate_prompt_tokens ?? undefined);
+  const samples = fields.n ?? 1;
+  const maxTokens = fields.max_tokens ?? undefined;
+  checkTokenBudget({ prompts: prompts.length, samples, maxTokens: maxTokens ?? 1 }, around);
+  const sampling = toSampling(fields, { maxTokens, logprobs });
+  return {
+    request: { requestId: around.requestId, prompts, sampling, echo: false },
+    prompts: prompts.length,
+    samples,
+    logprobs,
+    flatLogprobs: isBeforeThreeDimensions(body),
+  };
+}
+
+/** `POST /generate/`. Throws GatewayError. The list of prompts must not be empty (the route answers that by itself). */
+export function parseTrlGenerate(body: Record<string, unknown>, around: Surroundings): ParsedTrl {
+  const { prompts, ...rest } = body;
+  const options = validate(TrlGenerateOptions, rest);
+  const images = body.images;
+  if (Array.isArray(images) && images.some((image) => image !== null)) {
+    throw invalidValue("images", "(images)", "left out: embedded replicas serve text models");
+  }
+  if (!Array.isArray(prompts)) throw invalidValue("prompts", prompts, "a list of texts or of token id lists");
+  if (typeof prompts[0] === "number") throw invalidValue("prompts.0", prompts[0], "a text or a list of token ids");
+  return toParsed(options, body, around, (keepLast) =>
+    toPrompts(prompts, { addSpecialTokens: true, keepLast, param: "prompts" }),
+  );
+}
+
+/** `POST /chat/`. Throws GatewayError. */
+export function parseTrlChat(body: Record<string, unknown>, around: Surroundings): ParsedTrl {
+  const options = validate(TrlChatOptions, body);
+  const { messages, tools, chat_template_kwargs, ...rest } = options;
+  return toParsed(rest, body, around, (keepLast) => {
+    if (keepLast !== undefined) {
+      throw invalidValue("truncate_prompt_tokens", keepLast, "left out for conversations");
+    }
+    return messages.map((conversation, index) => ({
+      kind: "chat",
+      messages: toMessages(conversation, `messages.${index}`),
+      tools: tools === undefined || tools === null || tools.length === 0 ? null : tools,
+      // As vLLM's LLM.chat, which TRL's server calls without saying otherwise.
+      addGenerationPrompt: true,
+      continueFinalMessage: false,
+      templateKwargs: chat_template_kwargs ?? {},
+      addSpecialTokens: false,
+    }));
+  });
+}
