@@ -60,6 +60,9 @@ export const ConfigSchema = z.strictObject({
   upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
   upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
   upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),
+  upstreamWait: seconds(86_400)
+    .default(10)
+    .describe("Seconds to wait at start for the first upstream that answers, before giving up with exit code 3."),
   policy: z.enum(["least-in-flight", "round-robin"]).default("least-in-flight").describe("How a replica is chosen."),
   store: z
     .string()

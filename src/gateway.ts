@@ -1,0 +1,189 @@
+/** `createGateway`: the only wiring of engines, fleet and sync. No HTTP and no runtime globals; ports come from the platform. */
+import type { Config } from "./config.ts";
+import type { FleetEvent } from "./contract/control/fleet.ts";
+import type { WeightSync } from "./contract/control/weight-syncs.ts";
+import { ReplicaId } from "./contract/ids.ts";
+import { createEngine } from "./engine/create.ts";
+import type { Engine, EngineSpec } from "./engine/engine.ts";
+import { GatewayError } from "./errors.ts";
+import { createFleet } from "./fleet/fleet.ts";
+import { createAudit } from "./gateway/audit.ts";
+import { createControl } from "./gateway/control.ts";
+import { dispatch, forwardAny } from "./gateway/dispatch.ts";
+import { createEventHub } from "./gateway/event-hub.ts";
+import { createStreamWatch } from "./gateway/forward.ts";
+import { observeGateway } from "./gateway/observe.ts";
+import { toSpecs, upstreamSpec } from "./gateway/specs.ts";
+import { startReplicas } from "./gateway/start.ts";
+import { createTextCalls } from "./gateway/text-calls.ts";
+import type { Gateway, ModelCard } from "./gateway-types.ts";
+import { createLogger } from "./observe/log.ts";
+import { Metrics } from "./observe/metrics.ts";
+import type { Ports } from "./ports.ts";
+import { createSyncs, type StartedBy } from "./sync/syncs.ts";
+
+export type { Gateway } from "./gateway-types.ts";
+
+/** Ends a grace period: what still runs when a detach was asked for is cut after this. */
+const DETACH_GRACE_MILLISECONDS = 60_000;
+
+/**
+ * Builds a gateway; nothing runs before `start`.
+ *
+ * @param config - From `parseConfig`.
+ * @param ports - From a platform, or a test's own.
+ * @throws GatewayError `unsupported` where the runtime lacks what the configuration needs, `invalid_value`.
+ */
+export function createGateway(config: Config, ports: Ports): Gateway {
+  const log = createLogger({
+    format: config.logFormat,
+    level: config.logLevel,
+    clock: ports.clock,
+    writeLine: ports.writeLine,
+  });
+  const metrics = new Metrics();
+  const specs = toSpecs(config, ports);
+  const { clock } = ports;
+  const started = Math.floor(clock.now() / 1000);
+  let draining = false;
+  let paused = false;
+
+  const fleet = createFleet({ ports, log, metrics, config });
+  const streams = createStreamWatch(clock, config.streamIdleTimeout * 1000);
+  const observer = observeGateway(metrics, ports, fleet, streams);
+  const audit = createAudit(log);
+  const hub = createEventHub<FleetEvent>();
+
+  const onSync = (sync: WeightSync, by: StartedBy): void => {
+    hub.publish(sync.id, { type: "sync", sync });
+    if (sync.state === "running") return;
+    observer.syncEnded(sync);
+    audit.append({
+      at: new Date(clock.now()).toISOString(),
+      actor: by.actor,
+      action: "weight sync ended",
+      request_id: by.requestId,
+      outcome: sync.state,
+      sync: sync.id,
+      version: sync.version,
+      ...(sync.digest === null ? {} : { digest: sync.digest }),
+    });
+  };
+  const spoolDir =
+    config.spoolDir ?? (ports.temporaryDirectory && `${ports.temporaryDirectory}/tidegate-${ports.random.uuid()}`);
+  const syncs = createSyncs({ fleet, ports, log, onChange: onSync, ...(spoolDir === undefined ? {} : { spoolDir }) });
+
+  const makeEngine = (spec: EngineSpec): Engine =>
+    createEngine(spec, {
+      ports,
+      log,
+      currentWeights: syncs.currentWeights,
+      maxQueue: config.maxQueue,
+      startTimeout: config.startTimeout * 1000,
+      ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
+    });
+
+  const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
+  const control = createControl(fleet, (now) => {
+    paused = now;
+    hub.publish("fleet", { type: "fleet", fleet: snapshot() });
+  });
+  fleet.subscribe((changed) => {
+    const server = changed === null ? undefined : fleet.server(changed);
+    if (server !== undefined) hub.publish(server.id, { type: "server", server });
+    hub.publish("fleet", { type: "fleet", fleet: snapshot() });
+  });
+
+  const generation = { fleet, log, streams, onMoved: observer.moved };
+
+  return {
+    config,
+    ports,
+    log,
+    metrics,
+    get draining() {
+      return draining;
+    },
+    async start(signal) {
+      const upstreamWaitMilliseconds = config.upstreamWait * 1000;
+      await startReplicas({ fleet, clock, specs, makeEngine, upstreamWaitMilliseconds, signal });
+      syncs.recordStart();
+      log.info("ready", { replicas: fleet.replicas().length, weight_digest: fleet.published().digest });
+    },
+    async stop() {
+      draining = true;
+      hub.publish("fleet", { type: "fleet", fleet: snapshot() });
+      const grace = new AbortController();
+      const timer = clock.timer(config.drainTimeout * 1000, () =>
+        grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
+      );
+      await syncs.stop();
+      await fleet.stop(grace.signal);
+      timer.cancel();
+    },
+    generation: {
+      dispatch: (call) => dispatch(call, generation),
+      forwardAny: (call) => forwardAny(call, generation),
+      ...createTextCalls(fleet),
+    },
+    fleet: {
+      snapshot,
+      models() {
+        const cards = new Map<string, ModelCard>();
+        for (const { info } of fleet.replicas()) {
+          for (const model of info?.models ?? [])
+            if (!cards.has(model.id)) cards.set(model.id, { ...model, created: started });
+        }
+        return [...cards.values()];
+      },
+      readiness() {
+        const servers = fleet.replicas().map(({ id, state, lastError }) => ({ id, state, reason: lastError }));
+        const ready = !draining && servers.some(({ state }) => state === "ready" || state === "syncing");
+        const reason = ready
+          ? null
+          : draining
+            ? "draining"
+            : servers.length === 0
+              ? "no replica yet"
+              : "no replica can serve";
+        return { ready, reason, servers };
+      },
+      server: fleet.server,
+      async attach(request, signal) {
+        const url = request.url.replace(/\/+$/, "");
+        const known = fleet.replicas().find(({ engine }) => engine.url === url);
+        if (known !== undefined)
+          throw new GatewayError("conflict", `${url} is attached already, as ${known.id}.`, { param: "url" });
+        const spec = upstreamSpec(request.kind, url);
+        const id = request.id ?? fleet.nextId(spec.kind);
+        try {
+          await fleet.addReplica(id, makeEngine(spec), signal);
+        } catch (error) {
+          // A server that never answered was not attached: nothing half done stays.
+          if (!(error instanceof GatewayError && error.code === "conflict"))
+            await fleet.removeReplica(id, AbortSignal.abort());
+          throw error;
+        }
+        return fleet.server(id)!;
+      },
+      async patch(id, request) {
+        return fleet.server(fleet.patchReplica(id, request.state).id)!;
+      },
+      detach: (id, signal) =>
+        fleet.removeReplica(
+          ReplicaId.parse(id),
+          AbortSignal.any([signal, AbortSignal.timeout(DETACH_GRACE_MILLISECONDS)]),
+        ),
+      worldSize: fleet.worldSize,
+      events: (signal) =>
+        hub.read(signal, [
+          { type: "fleet", fleet: snapshot() },
+          ...syncs.syncs.list({ limit: 1 }).map((sync): FleetEvent => ({ type: "sync", sync })),
+        ]),
+    },
+    control,
+    syncs: syncs.syncs,
+    versions: syncs.versions,
+    audit,
+  };
+}

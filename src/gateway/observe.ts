@@ -1,0 +1,54 @@
+/** The gateway's own metrics: weights, syncs, moved requests, and the process itself. */
+import type { WeightSync } from "../contract/control/weight-syncs.ts";
+import type { FleetManager } from "../fleet/fleet.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Ports } from "../ports.ts";
+
+/** Seconds; from a small model on local disk to a large one over a slow network. */
+const SYNC_BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+export interface GatewayObserver {
+  moved(replica: string): void;
+  syncEnded(sync: WeightSync): void;
+}
+
+/** Registers the metrics. */
+export function observeGateway(
+  metrics: Metrics,
+  ports: Ports,
+  fleet: FleetManager,
+  streams: { readonly active: number },
+): GatewayObserver {
+  const moved = metrics.counter("tidegate_requests_moved_total", "Requests that another replica took over.", [
+    "replica",
+  ]);
+  const syncs = metrics.counter("tidegate_weight_syncs_total", "Weight syncs that ended.", ["state"]);
+  const duration = metrics.histogram(
+    "tidegate_weight_sync_duration_seconds",
+    "From start to end of a weight sync.",
+    SYNC_BOUNDS,
+    ["state"],
+  );
+  const version = metrics.gauge("tidegate_weight_version", "Published weight version.");
+  const open = metrics.gauge("tidegate_forwarded_streams", "Upstream streams that are passed on now.");
+  const info = metrics.gauge("tidegate_info", "Always 1; the labels tell the runtime.", ["runtime"]);
+  const memory = metrics.gauge("process_resident_memory_bytes", "Resident memory of the gateway process.");
+  const cpu = metrics.gauge("process_cpu_seconds_total", "User and system CPU time of the gateway process.");
+  info.set({ runtime: ports.runtime }, 1);
+  metrics.onCollect(() => {
+    version.set({}, fleet.published().version);
+    open.set({}, streams.active);
+    const usage = ports.usage?.();
+    if (usage === undefined) return;
+    memory.set({}, usage.rssBytes);
+    cpu.set({}, usage.cpuSeconds);
+  });
+  return {
+    moved: (replica) => moved.add({ replica }),
+    syncEnded(sync) {
+      syncs.add({ state: sync.state });
+      if (sync.finished_at === null) return;
+      duration.observe({ state: sync.state }, (Date.parse(sync.finished_at) - Date.parse(sync.created_at)) / 1000);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** From configuration to the engines that a gateway starts with. */
+import type { Config } from "../config.ts";
+import type { EngineSpec } from "../engine/engine.ts";
+import { GatewayError } from "../errors.ts";
+import type { Ports } from "../ports.ts";
+
+/** The model that ships with the project, and the name it is served under. */
+const SHIPPED_MODEL = new URL("../../models/tide-nano/base", import.meta.url);
+const SHIPPED_NAME = "tide-nano";
+
+const lastSegment = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== "") ?? path;
+
+/** `file:///a%20b` → `/a b`; a drive letter loses the slash before it. */
+const toPath = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
+
+function embeddedSpec(config: Config, ports: Ports): EngineSpec {
+  if (ports.files === undefined || ports.spawn === undefined) {
+    throw new GatewayError(
+      "unsupported",
+      `An embedded model (--model) cannot run on ${ports.runtime}: it needs files and processes of its own. Give --upstream URL instead.`,
+      { param: "model" },
+    );
+  }
+  return {
+    kind: "embedded",
+    model: ports.files.resolve(config.model ?? toPath(SHIPPED_MODEL)),
+    servedModelName: config.servedModelName ?? (config.model === undefined ? SHIPPED_NAME : lastSegment(config.model)),
+    maxConcurrency: config.maxConcurrency,
+    maxModelLen: config.maxModelLen,
+    device: config.device,
+  };
+}
+
+/** What an upstream at `url` is driven as. */
+export function upstreamSpec(kind: "auto" | "vllm" | "trl", url: string): EngineSpec {
+  if (kind === "trl") {
+    throw new GatewayError(
+      "unsupported",
+      "Upstreams of kind trl are not supported in this version; accepted: vllm, auto.",
+      {
+        param: "kind",
+      },
+    );
+  }
+  return { kind: "vllm", url };
+}
+
+/** No model and no upstream: the shipped model. With upstreams, embedded replicas only where a model is named. */
+export function toSpecs(config: Config, ports: Ports): EngineSpec[] {
+  const embedded = config.upstream.length === 0 || config.model !== undefined;
+  const double = config.upstream.find((url, index) => config.upstream.indexOf(url) !== index);
+  if (double !== undefined) {
+    throw new GatewayError("invalid_value", `--upstream ${double} is given twice; every server once.`, {
+      param: "upstream",
+    });
+  }
+  return [
+    ...(embedded ? Array.from({ length: config.replicas }, () => embeddedSpec(config, ports)) : []),
+    ...config.upstream.map((url) => upstreamSpec(config.upstreamKind, url)),
+  ];
+}
