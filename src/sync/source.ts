@@ -161,6 +161,11 @@ async function linger(reader: Reader, clock: Pick<Clock, "timer">): Promise<void
   }
 }
 
+/** Reads and drops an upload that nobody will use, within the same bounds. Never rejects. */
+export async function dropUpload(stream: ReadableStream<Uint8Array>, clock: Pick<Clock, "timer">): Promise<void> {
+  if (!stream.locked) await linger(stream.getReader(), clock);
+}
+
 /** The query of a URL may be a credential (signed URLs), so may its user part: neither is ever shown. */
 function shownUrl(url: string): string {
   const { origin, pathname } = new URL(url);

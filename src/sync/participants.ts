@@ -1,0 +1,81 @@
+/** Who takes part in a sync, and what makes one impossible before it starts. Reads the fleet, changes nothing. */
+import type { SyncSource } from "../contract/control/weight-syncs.ts";
+import type { ReplicaId } from "../contract/ids.ts";
+import type { TensorSpec } from "../engine/engine.ts";
+import { GatewayError } from "../errors.ts";
+import type { FleetRegistry, Replica } from "../fleet/types.ts";
+import { manifestDifference } from "./manifest.ts";
+
+export interface LeftOut {
+  readonly id: ReplicaId;
+  readonly reason: string;
+}
+
+export interface Participants {
+  /** At least one. All serve the same model and can switch in two phases. */
+  readonly replicas: readonly Replica[];
+  /** Not up now. What comes back loads the published weights before it serves. */
+  readonly leftOut: readonly LeftOut[];
+  /** The tensors of the model they serve. */
+  readonly manifest: readonly TensorSpec[];
+}
+
+/** Why a replica cannot be part of any sync; null when it can. */
+export function cannotSync(replica: Replica, source: SyncSource): string | null {
+  if (replica.engine.weights === undefined) {
+    return `Replica ${replica.id} (${replica.engine.kind}) cannot take weights through the gateway in this version.`;
+  }
+  if (source.kind === "nccl") {
+    return `Replica ${replica.id} (${replica.engine.kind}) cannot receive weights over NCCL in this version; use disk, http or upload.`;
+  }
+  return null;
+}
+
+/** Why a replica is not there right now; null when it is. */
+export function notUp(replica: Replica): string | null {
+  if (replica.info !== null && (replica.state === "ready" || replica.state === "draining")) return null;
+  const why = replica.lastError === null ? replica.state : `${replica.state}: ${replica.lastError}`;
+  return replica.state === "quarantined"
+    ? `Quarantined (${replica.lastError ?? "no reason given"}); it stays out until it is restarted.`
+    : `Not up (${why}); it loads the published weights before it serves again.`;
+}
+
+/**
+ * Chooses the participants of a sync. All or nothing for replicas that can never take part: a fleet on two versions
+ * would be the result.
+ *
+ * @throws GatewayError `unsupported` naming the replicas that cannot sync, `conflict` when none is up or two serve
+ * different models.
+ */
+export function chooseParticipants(fleet: FleetRegistry, source: SyncSource): Participants {
+  const all = fleet.replicas().filter((replica) => replica.state !== "stopped");
+  const impossible = all.flatMap((replica) => cannotSync(replica, source) ?? []);
+  const first = all.find((replica) => cannotSync(replica, source) !== null);
+  if (first !== undefined) {
+    throw new GatewayError("unsupported", impossible.join(" "), {
+      replica: first.id,
+      ...(first.engine.weights === undefined ? {} : { param: "source.kind" }),
+    });
+  }
+  const leftOut = all.flatMap((replica) => {
+    const reason = notUp(replica);
+    return reason === null ? [] : [{ id: replica.id, reason }];
+  });
+  const replicas = all.filter((replica) => notUp(replica) === null);
+  const [one, ...others] = replicas;
+  const manifest = one?.engine.weights?.manifest();
+  if (one === undefined || manifest === undefined) {
+    const states = leftOut.map(({ id, reason }) => `${id}: ${reason}`).join(" ");
+    throw new GatewayError("conflict", `No replica is up to take weights. ${states || "There are no replicas."}`);
+  }
+  for (const other of others) {
+    const difference = manifestDifference(manifest, other.engine.weights?.manifest() ?? []);
+    if (difference === undefined) continue;
+    throw new GatewayError(
+      "conflict",
+      `Replicas ${one.id} and ${other.id} serve different models: ${difference}. One sync cannot fit both.`,
+      { replica: other.id },
+    );
+  }
+  return { replicas, leftOut, manifest };
+}
