@@ -14,9 +14,9 @@ describe("accuracy through the gateway", () => {
   let questions: Question[];
   before(async () => {
     questions = JSON.parse(await readFile(`${repository}models/train/heldout.json`, "utf8")) as Question[];
-    served = await serve(["--log-level", "warn"]);
+    served = await serve();
   });
-  after(() => served.stop());
+  after(() => served?.stop());
 
   const accuracy = async (version: string): Promise<number> => {
     const right = await inParallel(questions, 16, async ({ question, answer }) => {

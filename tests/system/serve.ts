@@ -42,8 +42,12 @@ export function cli(args: readonly string[], environment: Record<string, string>
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, output })));
 }
 
-/** Starts a gateway on a free port and resolves when it is ready. Rejects with its output when it ends before. */
-export async function serve(args: readonly string[] = [], environment: Record<string, string> = {}): Promise<Served> {
+/** Starts a gateway on a free port and resolves when every replica is ready. Rejects with its output when it ends before. */
+export async function serve(
+  args: readonly string[] = [],
+  environment: Record<string, string> = {},
+  headers: Record<string, string> = {},
+): Promise<Served> {
   const child = spawn(process.execPath, [...runArguments("src/cli/main.ts"), "serve", "--port", "0", ...args], {
     cwd: repository,
     stdio: ["ignore", "pipe", "pipe"],
@@ -70,11 +74,8 @@ export async function serve(args: readonly string[] = [], environment: Record<st
     }
     url ??= /listening on (http:\/\/[^\s"]+)/.exec(output)?.[1];
     if (url !== undefined) {
-      const ready = await fetch(`${url}/readyz`).then(
-        async (response) => {
-          await response.arrayBuffer();
-          return response.status === 200;
-        },
+      const ready = await fetch(`${url}/api/fleet`, { headers }).then(
+        async (response) => ((await response.json()) as { state?: string }).state === "ready",
         () => false,
       );
       if (ready) break;
