@@ -7,12 +7,16 @@ export type Labels = Readonly<Record<string, string>>;
 
 export interface Counter {
   add(labels: Labels, amount?: number): void;
+  /** The same for one set of labels that comes often: no label text is made per call. */
+  bind(labels: Labels): () => void;
 }
 export interface Gauge {
   set(labels: Labels, value: number): void;
 }
 export interface Histogram {
   observe(labels: Labels, value: number): void;
+  /** As `Counter.bind`. */
+  bind(labels: Labels): (value: number) => void;
 }
 
 /** A metric never keeps more label sets than this: an attacker who invents models must not fill the memory. */
@@ -74,6 +78,12 @@ export class Metrics {
       add(labels, amount = 1) {
         cells.at(labels).value += amount;
       },
+      bind(labels) {
+        const cell = cells.at(labels);
+        return () => {
+          cell.value += 1;
+        };
+      },
     };
   }
 
@@ -115,14 +125,18 @@ export class Metrics {
           return [...buckets, `${name}_sum${braces(key)} ${cell.sum}`, `${name}_count${braces(key)} ${cell.count}`];
         }),
     });
+    const enter = (cell: ReturnType<typeof cells.at>, value: number): void => {
+      let index = 0;
+      while (index < bounds.length && value > (bounds[index] ?? Number.POSITIVE_INFINITY)) index += 1;
+      cell.counts[index] = (cell.counts[index] ?? 0) + 1;
+      cell.sum += value;
+      cell.count += 1;
+    };
     return {
-      observe(labels, value) {
+      observe: (labels, value) => enter(cells.at(labels), value),
+      bind(labels) {
         const cell = cells.at(labels);
-        let index = 0;
-        while (index < bounds.length && value > (bounds[index] ?? Number.POSITIVE_INFINITY)) index += 1;
-        cell.counts[index] = (cell.counts[index] ?? 0) + 1;
-        cell.sum += value;
-        cell.count += 1;
+        return (value) => enter(cell, value);
       },
     };
   }

@@ -37,6 +37,20 @@ export function createAccessRecorder(gateway: Gateway): AccessRecorder {
   const leavers = metrics.counter("tidegate_http_clients_left_total", "Clients that left before their answer.", [
     "route",
   ]);
+  /** Bound counters per pattern, method and status; as many as there are metric series. */
+  const bound = new Map<string, { count: () => void; observe: (seconds: number) => void }>();
+  const seriesOf = (route: string, method: string, status: number) => {
+    const key = `${status} ${method} ${route}`;
+    let series = bound.get(key);
+    if (series === undefined) {
+      series = {
+        count: requests.bind({ route, method, status: String(status) }),
+        observe: latency.bind({ route, method }),
+      };
+      bound.set(key, series);
+    }
+    return series;
+  };
   const verbose = gateway.config.logLevel === "debug";
   let inFlight = 0;
   metrics.onCollect(() => running.set({}, inFlight));
@@ -64,8 +78,9 @@ export function createAccessRecorder(gateway: Gateway): AccessRecorder {
       inFlight -= 1;
       const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
       const { status, headers } = c.res;
-      requests.add({ route: facts.pattern, method, status: String(status) });
-      latency.observe({ route: facts.pattern, method }, seconds);
+      const series = seriesOf(facts.pattern, method, status);
+      series.count();
+      series.observe(seconds);
       if (left) leavers.add({ route: facts.pattern });
       writeLine(c, facts, status, seconds);
       if (!facts.changesWeights) return;

@@ -36,7 +36,7 @@ export interface RequestScopeOptions {
 
 /**
  * Creates the middleware. Register it once, first, on `*`; it must see every route.
- * Sets `gateway`, `requestId`, `signal`, `caller` and `document` in the context.
+ * Sets `gateway`, `requestId`, `signal` and `caller` in the context, and `document` for the operational routes.
  */
 export function createRequestScope(gateway: Gateway, options: RequestScopeOptions): MiddlewareHandler<AppEnv> {
   const { clock, random } = gateway.ports;
@@ -73,7 +73,7 @@ export function createRequestScope(gateway: Gateway, options: RequestScopeOption
     const facts = lookUp(c);
     c.set("gateway", gateway);
     c.set("requestId", requestId);
-    c.set("document", options.document);
+    if (facts.operational) c.set("document", options.document);
     access.begin();
     let call: CallDeadline | undefined;
 

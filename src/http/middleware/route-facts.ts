@@ -39,6 +39,7 @@ const OPERATIONAL: ReadonlySet<string> = new Set([
   "/docs",
   "/",
   "/health",
+  "/ping",
   "/health/",
 ]);
 
