@@ -1,6 +1,6 @@
 /**
  * From a model directory (and weight sets laid over it) to a decoder that can run. Reading yields to the event loop
- * between pieces; compiling blocks it once at the end.
+ * between pieces; compiling is done on another thread.
  */
 import { createHash } from "node:crypto";
 import { GatewayError, invalidValue } from "../errors.ts";
@@ -122,7 +122,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const { tensors, packed } = await readInitializers(config, source, options.onProgress);
     addRotaryTables(tensors, config, positions);
     const { graph, inputNames, outputNames } = buildLlamaGraph(config, positions);
-    const session = runtime.createSession(toModelProto(graph, runtime.externalLocation), {
+    const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
       threads: 1,
       prepack: true,
       initializers: tensors,

@@ -34,7 +34,11 @@ const SLOT = {
 
 /** A pointer as koffi gives it: a number where it fits, else a bigint. */
 type Pointer = number | bigint;
-type NativeFunction = (...args: readonly unknown[]) => Pointer;
+interface NativeFunction {
+  (...args: readonly unknown[]): Pointer;
+  /** Runs on another thread; the last argument is called back with (error, result). */
+  readonly async: (...args: readonly unknown[]) => void;
+}
 
 /** Data types, in the numbering of `ONNXTensorElementDataType`. */
 export const ELEMENT = { float32: 1, int32: 6, int64: 7 } as const;
@@ -70,7 +74,11 @@ export interface RunBinding {
   run(): void;
 }
 
+/** Compiling recurses over the graph on koffi's own stack, whose default of 256 KiB is made for small calls. */
+const ASYNC_STACK_BYTES = 8 * 2 ** 20;
+
 function loadApi(path: string) {
+  koffi.config({ async_stack_size: ASYNC_STACK_BYTES });
   const library = koffi.load(path);
   const base = library.func("OrtGetApiBase", "void *", [])() as bigint;
   const getApi = koffi.decode(BigInt(koffi.decode.uint64(base)), koffi.proto("void *", ["uint32_t"]));
@@ -108,6 +116,16 @@ function loadApi(path: string) {
     addConfig: slot("AddSessionConfigEntry", h, [h, p, p]),
     addInitializer: slot("AddInitializer", h, [h, p, h]),
   };
+}
+
+/** The arguments stay referenced until the call is back. */
+function callAsync(native: NativeFunction, args: readonly unknown[]): Promise<Pointer> {
+  return new Promise((resolve, reject) => {
+    native.async(...args, (error: unknown, result: Pointer) => {
+      if (error) reject(new Error(`A native call failed after ${args.length} arguments.`, { cause: error }));
+      else resolve(result);
+    });
+  });
 }
 
 /** ONNX Runtime, loaded once per process. */
@@ -155,8 +173,11 @@ export class OnnxRuntime {
     return { handle, data, release: () => void this.#api.releaseValue(handle) };
   }
 
-  /** Compiles a serialized ONNX model. Blocks for as long as it takes (about a second per 500 MB of weights). */
-  createSession(model: Uint8Array, options: SessionOptions): OrtSession {
+  /**
+   * Compiles a serialized ONNX model on another thread (about a second per 500 MB of weights). Sessions that exist may
+   * run meanwhile.
+   */
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<OrtSession> {
     const api = this.#api;
     const settings = this.#create(api.createSessionOptions(this.#out));
     try {
@@ -173,13 +194,15 @@ export class OnnxRuntime {
       for (const [key, value] of config) {
         this.#check(api.addConfig(settings, pinnedString(key), pinnedString(value)));
       }
-      const names: Uint8Array[] = [];
       for (const [name, tensor] of options.initializers) {
-        const pinned = pinnedString(name);
-        names.push(pinned);
-        this.#check(api.addInitializer(settings, pinned, tensor.handle));
+        this.#check(api.addInitializer(settings, pinnedString(name), tensor.handle));
       }
-      const handle = this.#create(api.createSessionFromArray(this.#env, model, model.length, settings, this.#out));
+      const out = pinnedPointers(1);
+      const bytes = new Uint8Array(new ArrayBuffer(model.length));
+      bytes.set(model);
+      const status = await callAsync(api.createSessionFromArray, [this.#env, bytes, bytes.length, settings, out]);
+      this.#check(status);
+      const handle = out[0]!;
       return { handle, release: () => void api.releaseSession(handle) };
     } finally {
       api.releaseSessionOptions(settings);
