@@ -1,0 +1,15 @@
+/** From a specification to an engine: the only switch over the kinds of engine. */
+import { GatewayError } from "../errors.ts";
+import { createEmbeddedEngine, type EmbeddedEngineDeps } from "./embedded/embedded.ts";
+import type { Engine, EngineSpec } from "./engine.ts";
+
+export interface EngineDeps extends EmbeddedEngineDeps {
+  /** Bearer key that upstreams ask for. */
+  readonly upstreamApiKey?: string;
+}
+
+/** Creates the engine of a replica; nothing runs before its `start`. Throws GatewayError `unsupported`. */
+export function createEngine(spec: EngineSpec, deps: EngineDeps): Engine {
+  if (spec.kind === "embedded") return createEmbeddedEngine(spec, deps);
+  throw new GatewayError("unsupported", `Engines of kind ${spec.kind} are not part of this build.`);
+}

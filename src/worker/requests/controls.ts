@@ -1,0 +1,102 @@
+/**
+ * Pause, resume, sleep, cache reset and the switch of weights over one scheduler: vLLM 0.32's rules
+ * (`EngineCore.pause_generation`, `/sleep`, `/reset_prefix_cache`), between two steps.
+ */
+import type { WeightVersion } from "../../contract/ids.ts";
+import type { PauseMode } from "../../engine/engine.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { ServedWeights } from "./served-weights.ts";
+
+/** What `/sleep` puts to sleep; `/wake_up` wakes all or some of it. */
+const SLEEPERS = ["weights", "kv_cache"] as const;
+
+export class Controls {
+  readonly #scheduler: Scheduler;
+  readonly #weights: ServedWeights;
+  #paused: PauseMode | null = null;
+  #asleep = new Set<string>();
+  #switches = 0;
+
+  constructor(scheduler: Scheduler, weights: ServedWeights) {
+    this.#scheduler = scheduler;
+    this.#weights = weights;
+  }
+
+  get isPaused(): boolean {
+    return this.#paused !== null || this.isSleeping;
+  }
+
+  get isSleeping(): boolean {
+    return this.#asleep.size > 0;
+  }
+
+  /** A pause whose caller leaves before it is complete is undone: nobody would resume it. */
+  async pause(mode: PauseMode, clearCache: boolean, signal: AbortSignal): Promise<void> {
+    const before = this.#paused;
+    this.#paused = mode;
+    this.#scheduler.hold("pause");
+    this.#thaw();
+    try {
+      if (mode === "abort") this.#scheduler.abortRunning();
+      if (mode === "wait") await this.#scheduler.whenIdle(signal);
+    } catch (error) {
+      if (before === null) this.resume();
+      throw error;
+    }
+    if (clearCache) this.#scheduler.resetPrefixCache();
+  }
+
+  resume(): void {
+    this.#paused = null;
+    this.#thaw();
+    this.#scheduler.unhold("pause");
+  }
+
+  /** false when something runs and the caller did not ask to reset all the same. */
+  resetPrefixCache(resetRunning: boolean): boolean {
+    const busy = this.#scheduler.running > 0 && !this.#scheduler.frozen;
+    if (busy && !resetRunning) return false;
+    // Running sequences keep their own cache: it was made by the weights that still serve.
+    this.#scheduler.resetPrefixCache();
+    return true;
+  }
+
+  /** Stops scheduling and drops the prefix cache. The weights stay in memory: they are read in place. */
+  sleep(): void {
+    this.#asleep = new Set(SLEEPERS);
+    this.#scheduler.hold("sleep");
+    this.#thaw();
+    this.#scheduler.resetPrefixCache();
+  }
+
+  wakeUp(tags: readonly string[] | null): void {
+    for (const tag of tags ?? SLEEPERS) this.#asleep.delete(tag);
+    if (this.isSleeping) return;
+    this.#thaw();
+    this.#scheduler.unhold("sleep");
+  }
+
+  /**
+   * Switches to staged weights between two steps. `wait` lets running requests end first, `abort` ends them, `keep`
+   * recomputes them with the new weights. Requests frozen by a pause cannot end: they are kept.
+   */
+  async commit(stage: string, version: WeightVersion, mode: PauseMode, signal: AbortSignal): Promise<void> {
+    if (this.#weights.isCommitted(stage)) return;
+    this.#switches += 1;
+    this.#scheduler.hold("switch");
+    try {
+      if (mode === "abort") this.#scheduler.abortRunning();
+      if (mode === "wait" && !this.#scheduler.frozen) await this.#scheduler.whenIdle(signal);
+      this.#weights.commit(stage, version, (model) => this.#scheduler.replaceModel(model));
+      this.#scheduler.resetPrefixCache();
+    } finally {
+      this.#switches -= 1;
+      if (this.#switches === 0) this.#scheduler.unhold("switch");
+    }
+  }
+
+  /** Steps are made unless requests are to stay as they are. */
+  #thaw(): void {
+    this.#scheduler.freeze(this.#paused === "keep" || this.isSleeping);
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * When the batcher steps and what it may be given. One loop; everything that changes models or states happens between
+ * two steps, in the same thread. Between steps the event loop runs, so that cancels, pings and requests are read.
+ */
+import { GatewayError } from "../../errors.ts";
+import type { Batcher, BatchOutput, LoadedModel } from "../batch-types.ts";
+import type { Call } from "./generations.ts";
+
+export interface SchedulerOptions {
+  readonly batcher: Batcher;
+  /** Sequences that may be held while requests are not admitted. */
+  readonly maxQueue: number;
+  readonly accept: (outputs: readonly BatchOutput[]) => void;
+  /** Refuses a held call that the batcher would not take. */
+  readonly refuse: (call: Call, error: unknown) => void;
+  /** Sends what is ready, after each step. */
+  readonly flush: () => void;
+  /** Lets the event loop run once. */
+  readonly turn: () => Promise<void>;
+  /** A step threw: the state of the native code is unknown. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Steps that `abortAll` may need to say that everything ended: one; more is a broken batcher. */
+const ABORT_STEPS = 64;
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #batcher: Batcher;
+  /** Reasons not to admit requests. */
+  readonly #holds = new Set<string>();
+  #held: Call[] = [];
+  #heldSequences = 0;
+  #frozen = false;
+  #stopped = false;
+  #wake: (() => void) | null = null;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#batcher = options.batcher;
+    this.#run().catch((error: unknown) => this.#options.fail(error));
+  }
+
+  get running(): number {
+    return this.#batcher.running;
+  }
+
+  get waiting(): number {
+    return this.#batcher.waiting + this.#heldSequences;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** Gives a call to the batcher, or holds it while there is a reason to. Throws `too_many_requests`. */
+  submit(call: Call): void {
+    if (this.#holds.size > 0) {
+      if (this.#heldSequences + call.open > this.#options.maxQueue) {
+        throw new GatewayError("too_many_requests", `${this.#heldSequences} sequences wait already; try again later.`, {
+          retryAfter: 1,
+        });
+      }
+      this.#held.push(call);
+      this.#heldSequences += call.open;
+      return;
+    }
+    this.#admit(call);
+  }
+
+  cancel(call: Call): void {
+    const at = this.#held.indexOf(call);
+    if (at >= 0) {
+      this.#held.splice(at, 1);
+      this.#heldSequences -= call.open;
+    } else for (const { key } of call.requests) this.#batcher.cancel(key);
+    this.#settle();
+  }
+
+  /** One sample ended by a stop string. */
+  release(key: number, sample: number): void {
+    this.#batcher.cancel(key, sample);
+  }
+
+  /** New requests wait until every hold is gone. */
+  hold(reason: string): void {
+    this.#holds.add(reason);
+  }
+
+  unhold(reason: string): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
+    const held = this.#held;
+    this.#held = [];
+    this.#heldSequences = 0;
+    for (const call of held) {
+      try {
+        this.#admit(call);
+      } catch (error) {
+        this.#options.refuse(call, error);
+      }
+    }
+  }
+
+  freeze(frozen: boolean): void {
+    this.#frozen = frozen;
+    if (!frozen) this.#signal();
+  }
+
+  /** Ends all that was admitted with reason "abort". What is held stays. */
+  abortRunning(): void {
+    this.#batcher.abortAll();
+    for (let step = 0; step < ABORT_STEPS; step += 1) {
+      this.#options.accept(this.#batcher.step());
+      if (this.#batcher.running + this.#batcher.waiting === 0) break;
+    }
+    this.#options.flush();
+    this.#settle();
+  }
+
+  /** Resolves when nothing that was admitted runs any more; rejects with the signal's reason. */
+  async whenIdle(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#batcher.idle) return;
+    await new Promise<void>((resolve, reject) => {
+      const abort = (): void => {
+        this.#idleWaiters = this.#idleWaiters.filter((waiter) => waiter !== done);
+        reject(signal.reason);
+      };
+      const done = (): void => {
+        signal.removeEventListener("abort", abort);
+        resolve();
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      this.#idleWaiters.push(done);
+    });
+  }
+
+  /** Drops reusable prefixes. */
+  resetPrefixCache(): void {
+    this.#batcher.resetPrefixCache();
+  }
+
+  /** The next step uses this model. Returns the old one, which the caller releases. */
+  replaceModel(model: LoadedModel): LoadedModel {
+    return this.#batcher.replaceModel(model);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#signal();
+  }
+
+  #admit(call: Call): void {
+    const taken: number[] = [];
+    try {
+      for (const request of call.requests) {
+        this.#batcher.submit(request);
+        taken.push(request.key);
+      }
+    } catch (error) {
+      for (const key of taken) this.#batcher.cancel(key);
+      throw error;
+    }
+    this.#signal();
+  }
+
+  #signal(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  /** Wakes those who wait for idleness. */
+  #settle(): void {
+    if (!this.#batcher.idle) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      if (this.#frozen || this.#batcher.idle) {
+        this.#settle();
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#options.accept(this.#batcher.step());
+      this.#options.flush();
+      await this.#options.turn();
+    }
+  }
+}

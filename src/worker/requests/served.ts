@@ -1,0 +1,100 @@
+/** Everything a loaded worker serves with, put together: words, weights, batcher, live calls. */
+import { availableParallelism } from "node:os";
+import type { Files } from "../../ports.ts";
+import type { Batcher, LoadedModel } from "../batch-types.ts";
+import { type FromWorker, type LoadedInfo, type LoadOptions, toWireError, toWireEvent } from "../protocol.ts";
+import { Generations } from "./generations.ts";
+import { Scheduler } from "./scheduler.ts";
+import { openWords, type ServedModel } from "./served-model.ts";
+import { type LoadModel, ServedWeights } from "./served-weights.ts";
+
+export interface BatcherOptions {
+  /** Sequences decoded at a time. */
+  readonly maxConcurrency: number;
+  /** Sequences that may wait. */
+  readonly maxQueue: number;
+}
+
+/** What the request layer is given; tests put a small batcher of their own here. */
+export interface WorkerParts {
+  readonly files: Files;
+  readonly loadModel: LoadModel;
+  readonly createBatcher: (model: LoadedModel, options: BatcherOptions) => Batcher;
+  readonly send: (message: FromWorker) => void;
+  /** The pipe holds so much that nothing should be added which can wait. */
+  readonly congested: () => boolean;
+  readonly now: () => Date;
+  /** A seed for a request that named none. */
+  readonly drawSeed: () => number;
+  readonly turn: () => Promise<void>;
+  /** The process is of no more use: the native code failed in a step. */
+  readonly fail: (error: unknown) => void;
+}
+
+export interface Served {
+  readonly model: ServedModel;
+  readonly info: LoadedInfo;
+  readonly weights: ServedWeights;
+  readonly generations: Generations;
+  readonly scheduler: Scheduler;
+  /** Sends what is ready of every call. */
+  readonly flush: () => void;
+}
+
+/** Opens and loads a model directory. Throws what `openCheckpoint` and `loadModel` throw. */
+export async function openServed(
+  parts: WorkerParts,
+  options: LoadOptions,
+  onProgress: (bytesDone: number, bytesTotal: number) => void,
+): Promise<Served> {
+  const words = await openWords(parts.files, options.directory);
+  const load: ConstructorParameters<typeof ServedWeights>[1] = (sets, progress) =>
+    parts.loadModel({
+      files: parts.files,
+      directory: options.directory,
+      sets,
+      device: options.device,
+      maxModelLen: options.maxModelLen,
+      onProgress: progress,
+    });
+  const first = await load(options.sets, onProgress);
+  const model: ServedModel = { ...words, maxModelLen: first.maxModelLen, vocabSize: first.vocabSize };
+  const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version }, load);
+  const batcher = parts.createBatcher(first, options);
+
+  const flush = (): void => {
+    if (parts.congested()) return;
+    for (const call of generations.all()) {
+      const events = call.outbox.take();
+      if (events.length > 0) parts.send({ type: "events", id: call.id, events: events.map(toWireEvent) });
+      if (call.open === 0 && call.outbox.empty) generations.remove(call);
+    }
+  };
+  const generations: Generations = new Generations({
+    stamp: () => weights.stamp,
+    now: parts.now,
+    drawSeed: parts.drawSeed,
+    release: (key, sample) => scheduler.release(key, sample),
+  });
+  const scheduler: Scheduler = new Scheduler({
+    batcher,
+    maxQueue: options.maxQueue,
+    accept: (outputs) => generations.accept(outputs, model),
+    refuse: (call, error) => {
+      generations.remove(call);
+      parts.send({ type: "error", id: call.id, error: toWireError(error) });
+    },
+    flush,
+    turn: parts.turn,
+    fail: parts.fail,
+  });
+  const info: LoadedInfo = {
+    maxModelLen: first.maxModelLen,
+    vocabSize: first.vocabSize,
+    digest: first.digest,
+    weightBytes: first.weightBytes,
+    provider: `${first.provider}, ${availableParallelism()} cores`,
+    tensors: first.tensors,
+  };
+  return { model, info, weights, generations, scheduler, flush };
+}
