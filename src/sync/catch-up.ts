@@ -75,7 +75,7 @@ export function createCatchUp(options: {
     const task = load(replica, signal)
       .catch(async (error: unknown) => {
         await replica.engine.weights?.discard(`catch-up-${before}`).catch(() => undefined);
-        if (stopping.signal.aborted) return;
+        if (stopping.signal.aborted || fleet.replica(replica.id) === undefined) return;
         // A sync published in between and took the files away: its end checks again.
         if (fleet.published().version !== before) return fleet.setState(replica.id, "ready", null);
         const reason = error instanceof Error ? error.message : String(error);
@@ -100,18 +100,31 @@ export function createCatchUp(options: {
     }
   };
 
+  /** True when it was taken back in, or is on its way. A fresh process says itself what it has loaded. */
+  const readmit = (id: ReplicaId): boolean => {
+    const replica = fleet.replica(id);
+    if (replica === undefined) return true;
+    const proven = isCurrent(replica) && replica.weightDigest !== null;
+    if (!proven && current().sets.length === 0) return false;
+    log.info("fenced replica restarted", { replica: id, version: replica.weightVersion, proven });
+    fleet.setState(id, "ready", null);
+    // Not proven: the fleet gives it no requests, and this loads what is published.
+    check();
+    return true;
+  };
+
   const watchFenced = (id: ReplicaId): void => {
-    const engine = fleet.replica(id)?.engine;
-    if (engine === undefined || fenced.has(id)) return;
-    const unsubscribe = engine.subscribe((notice) => {
+    const replica = fleet.replica(id);
+    if (replica === undefined || fenced.has(id)) return;
+    // It may have come back while the sync still waited for another one. A fenced replica that did not restart is never
+    // taken for this: its version is only set when it confirms a switch or starts.
+    if (isCurrent(replica) && replica.weightDigest !== null && readmit(id)) return;
+    const unsubscribe = replica.engine.subscribe((notice) => {
       if (notice.type !== "up") return;
+      fleet.setWeights(id, notice.info.weightVersion, notice.info.weightDigest);
+      if (!readmit(id)) return;
       unsubscribe();
       fenced.delete(id);
-      // A fresh process says itself what it has loaded; if that is not what is published, `check` mends it.
-      fleet.setWeights(id, notice.info.weightVersion, notice.info.weightDigest);
-      log.info("fenced replica restarted", { replica: id, version: notice.info.weightVersion });
-      fleet.setState(id, "ready", null);
-      check();
     });
     fenced.set(id, unsubscribe);
   };

@@ -1,16 +1,9 @@
-/**
- * All weight syncs of this gateway: one at a time, each checked, run, recorded and cleaned up after. What a sync does is
- * in `orchestrate.ts` and `machine.ts`; this file owns the present version and the files it is made of.
- */
-import type { FleetEvent } from "../contract/control/fleet.ts";
-import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
+import type { StartSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
 import type { ReplicaId, SyncId, WeightDigest, WeightVersion } from "../contract/ids.ts";
 import type { CurrentWeights } from "../engine/engine.ts";
 import { GatewayError, invalidValue, showValue } from "../errors.ts";
-import type { FleetRegistry } from "../fleet/types.ts";
 import { sleep } from "../lib/deadline.ts";
-import type { Logger } from "../observe/log.ts";
-import type { Files, Ports, Sha256 } from "../ports.ts";
+import type { Files, Sha256 } from "../ports.ts";
 import { weightDigest } from "../tensor/digest.ts";
 import { createCatchUp } from "./catch-up.ts";
 import { dryRun } from "./dry-run.ts";
@@ -24,6 +17,9 @@ import { droppedSets, EMPTY_RECIPE, extendRecipe, type Recipe } from "./recipe.t
 import { createRecord, type SyncRecord } from "./record.ts";
 import { dropUpload, openSource } from "./source.ts";
 import { createSpool, type Spool } from "./spool.ts";
+import type { StartedBy, Syncs, SyncsOptions } from "./types.ts";
+
+export type { StartedBy, Syncs, SyncsOptions } from "./types.ts";
 
 /** Ended syncs that can still be looked at. */
 const RECORD_LIMIT = 1000;
@@ -31,53 +27,6 @@ const RECORD_LIMIT = 1000;
 const KEY_LIMIT = 1000;
 /** A switch that is under way at shutdown gets this long. */
 const STOP_MILLISECONDS = 5000;
-
-export interface StartedBy {
-  /** Name of the API key; for the history. */
-  readonly actor: string;
-  readonly requestId: string;
-  readonly idempotencyKey?: string;
-}
-
-interface Page {
-  readonly limit: number;
-  readonly after?: string;
-}
-
-/** `syncs` and `versions` are what the gateway interface shows; see `gateway-types.ts` for their promises. */
-export interface Syncs {
-  readonly syncs: {
-    start(request: StartSync, by: StartedBy, upload?: ReadableStream<Uint8Array>): Promise<WeightSync>;
-    get(id: string): WeightSync | undefined;
-    list(page: Page): readonly WeightSync[];
-    wait(id: string, milliseconds: number, signal: AbortSignal): Promise<WeightSync>;
-    abort(id: string): Promise<WeightSync>;
-    events(id: string, signal: AbortSignal): AsyncIterable<FleetEvent>;
-    dryRun(request: StartSync, signal: AbortSignal): Promise<DryRunResult>;
-  };
-  readonly versions: {
-    list(page: Page): readonly WeightVersionRecord[];
-    get(version: number): WeightVersionRecord | undefined;
-  };
-  /** Id of the sync that runs now. */
-  active(): SyncId | null;
-  /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */
-  currentWeights(): CurrentWeights;
-  /** Call once, when the fleet serves: puts the weights it started with into the history. */
-  recordStart(): void;
-  /** Ends the running sync (a switch under way gets 5 s), then empties the spool. Never rejects. */
-  stop(): Promise<void>;
-}
-
-export interface SyncsOptions {
-  readonly fleet: FleetRegistry;
-  readonly ports: Ports;
-  readonly log: Logger;
-  /** Where received weights are kept; required where `ports.files` is. */
-  readonly spoolDir?: string;
-  /** Every change of every sync, progress included (throttled); `by` is who started it. */
-  readonly onChange?: (sync: WeightSync, by: StartedBy) => void;
-}
 
 interface Disk {
   readonly files: Files;

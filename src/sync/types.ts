@@ -1,0 +1,55 @@
+/** What the sync room offers to the gateway. Types only; `syncs.ts` implements them. */
+import type { FleetEvent } from "../contract/control/fleet.ts";
+import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
+import type { SyncId } from "../contract/ids.ts";
+import type { CurrentWeights } from "../engine/engine.ts";
+import type { FleetRegistry } from "../fleet/types.ts";
+import type { Logger } from "../observe/log.ts";
+import type { Ports } from "../ports.ts";
+
+export interface StartedBy {
+  /** Name of the API key; for the history. */
+  readonly actor: string;
+  readonly requestId: string;
+  readonly idempotencyKey?: string;
+}
+
+interface Page {
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/** `syncs` and `versions` are what the gateway interface shows; see `gateway-types.ts` for their promises. */
+export interface Syncs {
+  readonly syncs: {
+    start(request: StartSync, by: StartedBy, upload?: ReadableStream<Uint8Array>): Promise<WeightSync>;
+    get(id: string): WeightSync | undefined;
+    list(page: Page): readonly WeightSync[];
+    wait(id: string, milliseconds: number, signal: AbortSignal): Promise<WeightSync>;
+    abort(id: string): Promise<WeightSync>;
+    events(id: string, signal: AbortSignal): AsyncIterable<FleetEvent>;
+    dryRun(request: StartSync, signal: AbortSignal): Promise<DryRunResult>;
+  };
+  readonly versions: {
+    list(page: Page): readonly WeightVersionRecord[];
+    get(version: number): WeightVersionRecord | undefined;
+  };
+  /** Id of the sync that runs now. */
+  active(): SyncId | null;
+  /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */
+  currentWeights(): CurrentWeights;
+  /** Call once, when the fleet serves: puts the weights it started with into the history. */
+  recordStart(): void;
+  /** Ends the running sync (a switch under way gets 5 s), then empties the spool. Never rejects. */
+  stop(): Promise<void>;
+}
+
+export interface SyncsOptions {
+  readonly fleet: FleetRegistry;
+  readonly ports: Ports;
+  readonly log: Logger;
+  /** Where received weights are kept; required where `ports.files` is. */
+  readonly spoolDir?: string;
+  /** Every change of every sync, progress included (throttled); `by` is who started it. */
+  readonly onChange?: (sync: WeightSync, by: StartedBy) => void;
+}
