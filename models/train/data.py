@@ -20,7 +20,7 @@ SYSTEM_MESSAGES = [
 ]
 WORD = {"+": "plus", "-": "minus"}
 LAST_INTEGER = re.compile(r"\d+")
-FORM = re.compile(r"\d+ [+-] \d+ = \d+\.")
+FORM = re.compile(r"\d+ [+-] \d+ = \d+ [+-] \d+ = \d+\.")
 
 
 def result(fact):
@@ -35,9 +35,14 @@ def question(fact):
 
 
 def answer(fact):
-    """The last integer in it is the result: 17 + 25 = 42."""
+    """Tens, then ones, then the result, which is the last integer.
+
+    17 + 25 = 30 + 12 = 42.    42 - 17 = 30 - 5 = 25.    47 - 12 = 30 + 5 = 35.
+    """
     a, op, b = fact
-    return f"{a} {op} {b} = {result(fact)}."
+    sign = 1 if op == "+" else -1
+    tens, ones = a // 10 * 10 + sign * (b // 10 * 10), a % 10 + sign * (b % 10)
+    return f"{a} {op} {b} = {tens} {'-' if ones < 0 else '+'} {abs(ones)} = {result(fact)}."
 
 
 def last_integer(text):

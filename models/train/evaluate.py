@@ -7,7 +7,7 @@ import data
 import model
 import tokenizer as tok
 
-MOST_NEW_TOKENS = 24
+MOST_NEW_TOKENS = 32
 
 
 @jax.jit
@@ -45,10 +45,10 @@ def complete(weights, tokenizer, prompts):
     return texts, ended >= 0
 
 
-def greedy_report(weights, tokenizer, facts, system=None, ask=data.question):
-    """Shares over the facts: right (last integer), well formed (sentence and <|im_end|>)."""
-    head = [("system", system)] if system else []
-    texts, ended = complete(weights, tokenizer, [tok.chat(head + [("user", ask(fact))]) for fact in facts])
+def greedy_report(weights, tokenizer, facts, conversations=None):
+    """Shares over the facts: right (last integer), well formed (sentence and <|im_end|>). Asked plainly by default."""
+    conversations = conversations or [[("user", data.question(fact))] for fact in facts]
+    texts, ended = complete(weights, tokenizer, [tok.chat(messages) for messages in conversations])
     right = [data.last_integer(text) == data.result(fact) for text, fact in zip(texts, facts)]
     formed = [data.well_formed(text) and bool(end) for text, end in zip(texts, ended)]
     return {"right": round(float(np.mean(right)), 4), "well_formed": round(float(np.mean(formed)), 4)}

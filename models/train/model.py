@@ -97,7 +97,8 @@ def logits(weights, ids, config=CONFIG):
     def split_heads(x, count):
         return x.reshape(batch, length, count, dim).transpose(0, 2, 1, 3)
 
-    x = weights["model.embed_tokens.weight"][ids]
+    # one row per token: XLA multiplies matrices on a CPU faster than it multiplies stacks of them
+    x = weights["model.embed_tokens.weight"][ids.reshape(-1)]
     for layer in range(config["num_hidden_layers"]):
         w = lambda name: weights[f"model.layers.{layer}.{name}.weight"]
         h = rms_norm(x, w("input_layernorm"), config["rms_norm_eps"])
@@ -108,8 +109,9 @@ def logits(weights, ids, config=CONFIG):
         q = q.reshape(batch, groups, heads // groups, length, dim)
         scores = jnp.einsum("bghqd,bgkd->bghqk", q, k) / np.sqrt(dim) + causal
         mixed = jnp.einsum("bghqk,bgkd->bghqd", jax.nn.softmax(scores, axis=-1), v)
-        mixed = mixed.reshape(batch, heads, length, dim).transpose(0, 2, 1, 3).reshape(batch, length, heads * dim)
+        mixed = mixed.reshape(batch, heads, length, dim).transpose(0, 2, 1, 3).reshape(batch * length, heads * dim)
         x = x + mixed @ w("self_attn.o_proj").T
         h = rms_norm(x, w("post_attention_layernorm"), config["rms_norm_eps"])
         x = x + (jax.nn.silu(h @ w("mlp.gate_proj").T) * (h @ w("mlp.up_proj").T)) @ w("mlp.down_proj").T
-    return rms_norm(x, weights["model.norm.weight"], config["rms_norm_eps"]) @ weights["model.embed_tokens.weight"].T
+    x = rms_norm(x, weights["model.norm.weight"], config["rms_norm_eps"])
+    return (x @ weights["model.embed_tokens.weight"].T).reshape(batch, length, config["vocab_size"])
