@@ -35,7 +35,7 @@ const CANDIDATES = {
     `@oven/bun-${platform}-${arch}-baseline/bin/bun`,
     `@oven/bun-${platform}-${arch}-musl-baseline/bin/bun`,
   ],
-  deno: ["deno/deno", `@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}/deno`],
+  deno: [`@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}/deno`],
   node: [`node-${platform}-${arch}/bin/node`],
 };
 
