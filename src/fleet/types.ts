@@ -58,7 +58,8 @@ export interface FleetRegistry {
   /** Resolves when no lease is held on these replicas; rejects with the signal's reason. */
   drained(ids: readonly ReplicaId[], signal: AbortSignal): Promise<void>;
   setState(id: ReplicaId, state: ServerState, reason: string | null): void;
-  setWeights(id: ReplicaId, version: WeightVersion, digest: WeightDigest | null): void;
+  /** A null version: nobody knows what it holds; it gets no requests until that is known again. */
+  setWeights(id: ReplicaId, version: WeightVersion | null, digest: WeightDigest | null): void;
   /** Called after any change of any replica or of the published weights. Returns the unsubscribe function. */
   subscribe(listener: (changed: ReplicaId | null) => void): () => void;
 }

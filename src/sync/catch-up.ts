@@ -58,6 +58,8 @@ export function createCatchUp(options: {
       await orAborted(target.commit(id, version, "wait", { signal }), signal);
     }
     fleet.setWeights(replica.id, version, digest);
+    fenced.get(replica.id)?.();
+    fenced.delete(replica.id);
     fleet.setState(replica.id, "ready", null);
     log.info("replica caught up", { replica: replica.id, version, digest });
   };
@@ -92,11 +94,16 @@ export function createCatchUp(options: {
   };
 
   const check = (): void => {
-    // Without sets only a restart helps; the fleet itself gives no requests to a replica that is not fresh.
-    if (busy() || stopping.signal.aborted || current().sets.length === 0) return;
+    if (busy() || stopping.signal.aborted) return;
+    const loadable = current().sets.length > 0;
     for (const replica of fleet.replicas()) {
-      if (replica.state !== "ready" || replica.engine.weights === undefined || running.has(replica.id)) continue;
-      if (replica.weightVersion !== null && !isCurrent(replica)) start(replica);
+      if (replica.state !== "ready" || replica.info === null || replica.engine.weights === undefined) continue;
+      if (running.has(replica.id) || isCurrent(replica)) continue;
+      if (loadable) start(replica);
+      // Somebody took it out of quarantine by hand, but there is nothing to load that would prove what it holds.
+      else if (fenced.has(replica.id)) {
+        fleet.setState(replica.id, "quarantined", "Which weights it has is unknown; it must be restarted.");
+      }
     }
   };
 

@@ -214,6 +214,8 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
         return;
       case "fence":
         log.error("sync: replica fenced", { sync: plan.id, replica: effect.replica, reason: effect.reason });
+        // It may have switched or not, or still do so: only a restart or a proven load tells.
+        fleet.setWeights(effect.replica, null, null);
         fleet.setState(effect.replica, "quarantined", effect.reason);
         return;
       case "publish":

@@ -10,17 +10,19 @@ export interface Spool {
   create(id: string): Promise<string>;
   /** Removes a set's folder; absent is fine. Rejects when the disk refuses. */
   remove(id: string): Promise<void>;
-  /** Removes everything of this process. */
+  /** Removes everything of this process; the root too when it was made here and is empty. */
   clear(): Promise<void>;
 }
 
 /** Two gateways may share one spool directory: each has its own folder, named at random. */
 export function createSpool(files: Files, random: Pick<Random, "uuid">, root: string): Spool {
   const own = files.resolve(root, `spool-${random.uuid()}`);
+  let madeRoot = false;
   return {
     async create(id) {
       const path = files.resolve(own, id);
       try {
+        if ((await files.stat(root)) === undefined) madeRoot = true;
         for (const directory of [root, own, path]) await files.makeDirectory(directory);
       } catch (cause) {
         throw new GatewayError(
@@ -32,6 +34,9 @@ export function createSpool(files: Files, random: Pick<Random, "uuid">, root: st
       return path;
     },
     remove: (id) => files.remove(files.resolve(own, id)),
-    clear: () => files.remove(own),
+    async clear() {
+      await files.remove(own);
+      if (madeRoot && (await files.list(root).catch(() => [""])).length === 0) await files.remove(root);
+    },
   };
 }
