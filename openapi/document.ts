@@ -10,6 +10,7 @@ import { VERSION } from "../src/contract/version.ts";
 import { ERROR_CODES } from "../src/errors.ts";
 import type { AnyRoute } from "../src/http/define-route.ts";
 import { describeCodes, withCommonErrors } from "./common-errors.ts";
+import { fillExamples } from "./fill-examples.ts";
 import { normalizeSchemas } from "./normalize.ts";
 import { shareExamples } from "./share-examples.ts";
 
@@ -69,7 +70,7 @@ export function buildDocument(routes: readonly AnyRoute[]): OpenApiDocument {
   // Events are text to OpenAPI; their schema is listed all the same, for whoever reads a feed.
   registry.register("FleetEvent", FleetEvent);
   const used = new Set(routes.flatMap(({ route }) => route.tags ?? []));
-  const document = app.generate({
+  const generated = app.generate({
     openapi: "3.1.0",
     info: {
       title: "Tidegate",
@@ -79,7 +80,9 @@ export function buildDocument(routes: readonly AnyRoute[]): OpenApiDocument {
     },
     servers: [{ url: "http://127.0.0.1:8000", description: "Where `npm start` listens." }],
     tags: TAGS.filter(({ name }) => used.has(name)).map((tag) => ({ ...tag })),
-  }) as unknown as Node;
+  });
+  // A copy: the generator hands out the very objects that the routes are made of.
+  const document = JSON.parse(JSON.stringify(generated)) as Node;
   normalizeSchemas(document);
   nameErrorCodes(document);
   const { components, paths } = document as { components: Node & { schemas: Node }; paths: Node };
@@ -90,6 +93,7 @@ export function buildDocument(routes: readonly AnyRoute[]): OpenApiDocument {
       "The closed list of error codes. Status and whether a repeat can help: see the document's description.",
   };
   components.schemas = sortKeys(components.schemas);
+  fillExamples(paths, components.schemas);
   components.examples = sortKeys(shareExamples(paths));
   return document as unknown as OpenApiDocument;
 }
