@@ -166,7 +166,7 @@ class ContinuousBatcher implements Batcher {
       const sequence = this.#prefilling ?? this.#admit(outputs);
       if (sequence === null) return;
       // Whole chunks of the sequence's own, whatever else is in the batch: the same prompt gives the same numbers.
-      if (sequence.cached < sequence.tokens.length) done += this.#prefillChunk(sequence, outputs);
+      done += this.#prefillChunk(sequence, outputs);
     }
   }
 

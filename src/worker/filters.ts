@@ -19,12 +19,17 @@ function largest(values: Float32Array): number {
   return best;
 }
 
-/** A token survives when its probability is at least minP times the largest: a cut of the logits, no softmax needed. */
+/** Nearer to the cut than this, the definition itself decides. */
+const MIN_P_MARGIN = 1e-6;
+
+/** A token survives when its probability is at least minP times the largest; equal ones survive even at minP = 1. */
 function applyMinP(logits: Float32Array, minP: number): void {
-  // exp(x − max) < minP, in double precision as the definition; equal values survive even at minP = 1.
   const max = largest(logits);
+  const cut = Math.log(minP);
   for (let index = 0; index < logits.length; index++) {
-    if (Math.exp(logits[index]! - max) < minP) logits[index] = MASKED;
+    const below = logits[index]! - max;
+    if (below > cut + MIN_P_MARGIN) continue;
+    if (below < cut - MIN_P_MARGIN || Math.exp(below) < minP) logits[index] = MASKED;
   }
 }
 
@@ -35,39 +40,44 @@ function applyTopK(logits: Float32Array, topK: number): void {
   for (let index = 0; index < logits.length; index++) if (logits[index]! < cut) logits[index] = MASKED;
 }
 
-/** How much further down the probabilities each look reaches: e^−7 is about a thousandth. */
-const TOP_P_REACH = 7;
+/** Buckets by distance from the largest logit, and how far they reach: beyond, e^−32 of the mass is left. */
+const BUCKETS = 4096;
+const REACH = 32;
+const masses = new Float64Array(BUCKETS + 1);
+
+const toBucket = (below: number) => Math.min(BUCKETS, Math.floor((below * BUCKETS) / REACH));
 
 /**
  * Keeps the most probable tokens until their mass reaches topP; the first always stays. Equal values at the cut: the
- * higher ids stay (vLLM sorts ascending and removes from the front). Sorts only what can matter.
+ * higher ids stay (vLLM sorts ascending and removes from the front). Sorts only the one bucket that the cut falls in.
  */
 function applyTopP(logits: Float32Array, topP: number): void {
   const max = largest(logits);
+  masses.fill(0);
   let total = 0;
-  for (let index = 0; index < logits.length; index++) total += Math.exp(logits[index]! - max);
-  for (let reach = TOP_P_REACH; ; reach *= 2) {
-    const candidates: number[] = [];
-    let mass = 0;
-    for (let index = 0; index < logits.length; index++) {
-      const value = logits[index]!;
-      if (value - max < -reach || value === MASKED) continue;
-      candidates.push(index);
-      mass += Math.exp(value - max);
-    }
-    // Underflow ends the search: nothing below e^−745 has a mass at all.
-    if (mass / total < topP && reach < 745) continue;
-    candidates.sort((a, b) => logits[b]! - logits[a]! || b - a);
-    const kept: [number, number][] = [];
-    let before = 0;
-    for (const index of candidates) {
-      if (kept.length > 0 && before / total >= topP) break;
-      kept.push([index, logits[index]!]);
-      before += Math.exp(logits[index]! - max);
-    }
-    logits.fill(MASKED);
-    for (const [index, value] of kept) logits[index] = value;
-    return;
+  for (let index = 0; index < logits.length; index++) {
+    const value = logits[index]!;
+    if (!(value > MASKED)) continue;
+    const mass = Math.exp(value - max);
+    masses[toBucket(max - value)]! += mass;
+    total += mass;
+  }
+  let cut = 0;
+  let before = 0;
+  while (cut < BUCKETS && (before + masses[cut]!) / total < topP) before += masses[cut++]!;
+  const candidates: number[] = [];
+  for (let index = 0; index < logits.length; index++) {
+    const value = logits[index]!;
+    if (!(value > MASKED)) continue;
+    const bucket = toBucket(max - value);
+    if (bucket === cut) candidates.push(index);
+    else if (bucket > cut) logits[index] = MASKED;
+  }
+  candidates.sort((a, b) => logits[b]! - logits[a]! || b - a);
+  for (const index of candidates) {
+    const mass = Math.exp(logits[index]! - max);
+    if (before > 0 && before / total >= topP) logits[index] = MASKED;
+    before += mass;
   }
 }
 

@@ -17,10 +17,15 @@ export function logSumExp(logits: Float32Array): number {
 
 /**
  * @param top how many best candidates to name (0 = none)
+ * @param normalizer `logSumExp(logits)`, where it is known already
  * @returns rank is 1 plus the number of strictly more probable tokens; masked candidates have logprob −Infinity
  */
-export function toRawLogprobs(logits: Float32Array, tokenId: number, top: number): RawLogprobs {
-  const normalizer = logSumExp(logits);
+export function toRawLogprobs(
+  logits: Float32Array,
+  tokenId: number,
+  top: number,
+  normalizer = logSumExp(logits),
+): RawLogprobs {
   const own = logits[tokenId]!;
   let rank = 1;
   for (let index = 0; index < logits.length; index++) if (logits[index]! > own) rank++;

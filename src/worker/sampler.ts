@@ -15,28 +15,38 @@ export interface Sampled {
   readonly logprobs: RawLogprobs | null;
 }
 
-/** Inverse of the cumulative distribution at `uniform`; every candidate is finite or −Infinity. */
-function drawToken(logits: Float32Array, uniform: number): number {
-  const best = argmax(logits);
-  const max = logits[best]!;
+/** exp(logit − max) of the row being drawn from; grows to the vocabulary once. */
+let weights = new Float64Array();
+
+interface Drawn {
+  readonly tokenId: number;
+  /** log Σ exp(logit). */
+  readonly normalizer: number;
+}
+
+/** Inverse of the cumulative distribution at `uniform`; at least one logit is finite. */
+function drawToken(logits: Float32Array, uniform: number): Drawn {
+  if (weights.length < logits.length) weights = new Float64Array(logits.length);
+  const max = logits[argmax(logits)]!;
   let total = 0;
   for (let index = 0; index < logits.length; index++) {
     const value = logits[index]!;
-    if (value > Number.NEGATIVE_INFINITY) total += Math.exp(value - max);
+    const weight = value > Number.NEGATIVE_INFINITY ? Math.exp(value - max) : 0;
+    weights[index] = weight;
+    total += weight;
   }
+  const normalizer = max + Math.log(total);
   let left = uniform * total;
-  let last = best;
+  let last = 0;
   for (let index = 0; index < logits.length; index++) {
-    const value = logits[index]!;
-    if (!(value > Number.NEGATIVE_INFINITY)) continue;
-    const weight = Math.exp(value - max);
+    const weight = weights[index]!;
     if (weight === 0) continue;
     last = index;
     left -= weight;
-    if (left < 0) return index;
+    if (left < 0) return { tokenId: index, normalizer };
   }
   // Rounding left a crumb of the mass over: it belongs to the last candidate.
-  return last;
+  return { tokenId: last, normalizer };
 }
 
 /**
@@ -53,12 +63,13 @@ export function sampleToken(
   sample: number,
 ): Sampled | null {
   if (hasProcessors(sampling)) applyProcessors(logits, sampling, history);
-  let tokenId = argmax(logits);
-  if (tokenId < 0) return null;
-  if (sampling.temperature >= GREEDY_TEMPERATURE) {
-    applyFilters(logits, sampling);
-    tokenId = drawToken(logits, drawUniform(sampling.seed, sample, history.outputIds.length));
+  const best = argmax(logits);
+  if (best < 0) return null;
+  const wanted = sampling.logprobs >= 0;
+  if (sampling.temperature < GREEDY_TEMPERATURE) {
+    return { tokenId: best, logprobs: wanted ? toRawLogprobs(logits, best, sampling.logprobs) : null };
   }
-  const logprobs = sampling.logprobs < 0 ? null : toRawLogprobs(logits, tokenId, sampling.logprobs);
-  return { tokenId, logprobs };
+  applyFilters(logits, sampling);
+  const { tokenId, normalizer } = drawToken(logits, drawUniform(sampling.seed, sample, history.outputIds.length));
+  return { tokenId, logprobs: wanted ? toRawLogprobs(logits, tokenId, sampling.logprobs, normalizer) : null };
 }
