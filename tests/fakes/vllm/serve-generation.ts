@@ -170,6 +170,7 @@ export async function serveGeneration(
   await state.until(() => (!state.paused && !state.sleeping) || gone());
   if (gone()) return;
   state.running.add(run);
+  state.changed();
   try {
     if (!work.stream) {
       const made = await make(state, work, run, gone, async () => true);
