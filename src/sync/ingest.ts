@@ -9,6 +9,7 @@ import { sleep } from "../lib/deadline.ts";
 import type { Clock, Files, FileWriter, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
 import {
+  HEADER_LIMIT,
   LENGTH_BYTES,
   parseHeaderLength,
   parseSafetensorsHeader,
@@ -21,6 +22,13 @@ import type { OpenPart, SourcePart, WeightSource } from "./source.ts";
 
 /** Bytes hashed and scanned in one go (a few milliseconds), and bytes between two breaths of the event loop. */
 const PIECE_BYTES = 2 ** 20;
+
+/**
+ * Headers are parsed in one go. The format's own bound (100 MB) would hold up every request for seconds, and a header that
+ * fits the model is far smaller: about 120 bytes per tensor, and some metadata.
+ */
+const headerLimit = (manifest: readonly TensorSpec[]): number =>
+  Math.min(HEADER_LIMIT, 8 * 2 ** 20 + 1024 * manifest.length);
 
 export interface IngestOptions {
   readonly files: Files;
@@ -159,9 +167,10 @@ async function write(writer: FileWriter, bytes: Uint8Array): Promise<void> {
 async function readPartHeader(
   cursor: Cursor,
   size: number | null,
+  limit: number,
 ): Promise<{ raw: Uint8Array; header: SafetensorsHeader }> {
   const first = await cursor.take(LENGTH_BYTES);
-  const length = parseHeaderLength(first, size);
+  const length = parseHeaderLength(first, size, limit);
   const rest = await cursor.take(length);
   const raw = new Uint8Array(first.byteLength + rest.byteLength);
   raw.set(first);
@@ -207,13 +216,13 @@ async function ingestPart(
   path: string,
   onHeader: (header: SafetensorsHeader) => void,
   meter: Meter,
-  { files, sha256, signal }: IngestOptions,
+  { files, sha256, signal, manifest }: IngestOptions,
 ): Promise<PartResult> {
   const open: OpenPart = await part.open(signal);
   const cursor = createCursor(open.bytes);
   let writer: FileWriter | undefined;
   try {
-    const { raw, header } = await readPartHeader(cursor, open.size);
+    const { raw, header } = await readPartHeader(cursor, open.size, headerLimit(manifest));
     onHeader(header);
     meter.expect(header.fileSize);
     const whole = part.sha256 === undefined ? undefined : sha256();
@@ -251,7 +260,7 @@ async function ingestPart(
 
 /** Checks all headers, where the source gives them without its data. */
 async function checkAhead(source: WeightSource, options: IngestOptions): Promise<boolean> {
-  const headers = await source.headers(options.signal);
+  const headers = await source.headers(headerLimit(options.manifest), options.signal);
   if (headers === null) return false;
   const check = createManifestCheck(options.manifest, options.partial);
   headers.forEach((header, at) => {
@@ -295,8 +304,9 @@ export async function checkSource(
   source: WeightSource,
   options: Pick<IngestOptions, "manifest" | "partial" | "signal">,
 ): Promise<number> {
-  const check = createManifestCheck(options.manifest, options.partial);
-  const known = await source.headers(options.signal);
+  const { manifest } = options;
+  const check = createManifestCheck(manifest, options.partial);
+  const known = await source.headers(headerLimit(options.manifest), options.signal);
   let bytes = 0;
   for (const [at, part] of source.parts.entries()) {
     let header = known?.[at];
@@ -304,7 +314,7 @@ export async function checkSource(
       const open = await part.open(options.signal);
       const cursor = createCursor(open.bytes);
       try {
-        header = (await readPartHeader(cursor, open.size)).header;
+        header = (await readPartHeader(cursor, open.size, headerLimit(manifest))).header;
       } finally {
         await cursor.close().catch(() => undefined);
         await open.close();

@@ -29,8 +29,8 @@ export interface WeightSource {
   readonly parts: readonly SourcePart[];
   /** For disk: from a shard index, tensor name → part name. */
   readonly index: ReadonlyMap<string, string> | null;
-  /** Headers of all parts where they can be read without reading the data; null for streams. */
-  headers(signal: AbortSignal): Promise<readonly SafetensorsHeader[] | null>;
+  /** Headers of all parts, at most `limit` bytes each, where they can be read without the data; null for streams. */
+  headers(limit: number, signal: AbortSignal): Promise<readonly SafetensorsHeader[] | null>;
 }
 
 /** Read size of disk sources: one piece of work between two breaths of the event loop. */
@@ -77,13 +77,13 @@ async function diskSource(files: Files, path: string): Promise<WeightSource> {
   return {
     parts: located.files.map((file) => diskPart(files, file)),
     index: located.index,
-    async headers(signal) {
+    async headers(limit, signal) {
       const out: SafetensorsHeader[] = [];
       for (const file of located.files) {
         signal.throwIfAborted();
         const reader = await openReader(files, file);
         try {
-          out.push(await readHeader(reader));
+          out.push(await readHeader(reader, limit));
         } finally {
           await reader.close();
         }

@@ -43,9 +43,10 @@ const malformed = (message: string, tensor?: string): GatewayError =>
  * Length of the JSON header, from the first 8 bytes; bounded before anything is read.
  *
  * @param fileSize bytes of the whole file, null when not yet known (a stream).
+ * @param limit bytes of header to accept, for a caller who knows how much there can be.
  * @throws GatewayError `weights_truncated` | `weights_malformed`.
  */
-export function parseHeaderLength(bytes: Uint8Array, fileSize: number | null): number {
+export function parseHeaderLength(bytes: Uint8Array, fileSize: number | null, limit = HEADER_LIMIT): number {
   if (bytes.byteLength < LENGTH_BYTES) {
     throw new GatewayError(
       "weights_truncated",
@@ -53,10 +54,8 @@ export function parseHeaderLength(bytes: Uint8Array, fileSize: number | null): n
     );
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
-  if (length > BigInt(HEADER_LIMIT)) {
-    throw malformed(
-      `The header claims ${length} bytes; at most ${HEADER_LIMIT} are accepted. Is this a safetensors file?`,
-    );
+  if (length > BigInt(limit)) {
+    throw malformed(`The header claims ${length} bytes; at most ${limit} are accepted. Is this a safetensors file?`);
   }
   if (fileSize !== null && LENGTH_BYTES + Number(length) > fileSize) {
     throw new GatewayError(

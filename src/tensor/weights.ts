@@ -6,7 +6,13 @@ import { GatewayError, showValue } from "../errors.ts";
 import { JsonObject, parseStrictJson } from "../lib/strict-json.ts";
 import type { FileReader, Files } from "../ports.ts";
 import type { Dtype } from "./dtype.ts";
-import { LENGTH_BYTES, parseHeaderLength, parseSafetensorsHeader, type TensorEntry } from "./safetensors.ts";
+import {
+  LENGTH_BYTES,
+  parseHeaderLength,
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from "./safetensors.ts";
 
 export const SINGLE_FILE = "model.safetensors";
 export const INDEX_FILE = "model.safetensors.index.json";
@@ -123,10 +129,10 @@ async function openOne(files: Files, path: string): Promise<FileReader> {
   }
 }
 
-/** Reads and checks the header of an open file. Errors name the file. */
-export async function readHeader(reader: FileReader): Promise<ReturnType<typeof parseSafetensorsHeader>> {
+/** Reads and checks the header of an open file. `limit`: see `parseHeaderLength`. */
+export async function readHeader(reader: FileReader, limit?: number): Promise<SafetensorsHeader> {
   const first = await reader.read(0, Math.min(LENGTH_BYTES, reader.size));
-  const length = parseHeaderLength(first, reader.size);
+  const length = parseHeaderLength(first, reader.size, limit);
   return parseSafetensorsHeader(await reader.read(0, LENGTH_BYTES + length), reader.size);
 }
 

@@ -5,7 +5,14 @@ import type { WeightVersion } from "../../src/contract/ids.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import type { GatewayError } from "../../src/errors.ts";
 import { createSyncs } from "../../src/sync/syncs.ts";
-import { createFakeEngine, createFakeFleet, MODEL_B, silentLog, toSafetensors } from "./cases/sync-fakes.ts";
+import {
+  createFakeEngine,
+  createFakeFleet,
+  createTestPorts,
+  MODEL_B,
+  silentLog,
+  toSafetensors,
+} from "./cases/sync-fakes.ts";
 import { BY, code, forever, phase, request, setUp, untouched } from "./cases/sync-house.ts";
 
 describe("bad weights are refused and change nothing", () => {
@@ -159,5 +166,63 @@ describe("refused before anything starts", () => {
     assert.equal(dry.possible, true);
     assert.equal(dry.bytes_total, house.ports.files.entries.get("/b/model.safetensors")?.byteLength);
     assert.equal(house.versions.get(7 as WeightVersion), undefined);
+  });
+});
+
+describe("a source over HTTP", () => {
+  const over = async (make: (bytes: Uint8Array<ArrayBuffer>) => Response) => {
+    const house = await setUp(1);
+    const bytes = (await toSafetensors(MODEL_B)).slice();
+    const ports = { ...createTestPorts(async () => make(bytes)), files: house.ports.files };
+    const { syncs } = createSyncs({ fleet: house.fleet, ports, log: silentLog, spoolDir: "/spool" });
+    const http = request({ source: { kind: "http", urls: ["https://user:pass@trainer/w?token=1"] } });
+    return {
+      dry: await syncs.dryRun(http, forever),
+      error: await syncs.start(http, BY).catch((error) => error),
+      house,
+    };
+  };
+
+  test("what the header and the length tell is refused at once, in a dry run too", async () => {
+    const cut = await over(
+      (bytes) => new Response(bytes, { headers: { "content-length": String(bytes.byteLength - 4) } }),
+    );
+    assert.equal(cut.error.code, "weights_truncated");
+    assert.equal(cut.error.details.tensor, "head");
+    assert.equal(cut.dry.possible, false);
+    assert.match(cut.dry.reasons[0] ?? "", /"head"/);
+    untouched(cut.house);
+  });
+
+  test("redirects, encodings and errors are named without the credentials of the URL", async () => {
+    const answers: [RegExp, (bytes: Uint8Array<ArrayBuffer>) => Response][] = [
+      [/302.*Redirects/, () => new Response(null, { status: 302, headers: { location: "http://10.0.0.1/" } })],
+      [/content-encoding "gzip"/, (bytes) => new Response(bytes, { headers: { "content-encoding": "gzip" } })],
+      [/answered 503/, () => new Response("later", { status: 503 })],
+    ];
+    for (const [pattern, make] of answers) {
+      const { error, dry } = await over(make);
+      assert.equal(error.code, "source_unreadable");
+      assert.match(error.message, pattern);
+      assert.doesNotMatch(error.message, /pass|token/);
+      assert.equal(dry.possible, false);
+    }
+  });
+
+  test("a good one is possible", async () => {
+    const { dry, error: sync } = await over((bytes) => new Response(bytes));
+    assert.equal(dry.possible, true);
+    assert.ok(dry.bytes_total !== null && dry.bytes_total > 0);
+    assert.equal(sync.state, "running");
+  });
+
+  test("a header larger than the model can need is refused unread", async () => {
+    const { error } = await over(() => {
+      const first = new Uint8Array(8);
+      new DataView(first.buffer).setBigUint64(0, 50_000_000n, true);
+      return new Response(first);
+    });
+    assert.equal(error.code, "weights_malformed");
+    assert.match(error.message, /50000000/);
   });
 });
