@@ -44,6 +44,7 @@ export interface CallControl<Result> {
   readonly onResult?: (result: Result) => void;
 }
 
+/** See the file's head. Takes over the child: nobody else may read its pipes. */
 export class WorkerConnection {
   readonly #child: Child;
   readonly #clock: Clock;

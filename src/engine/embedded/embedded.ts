@@ -11,8 +11,9 @@ import type { LoadedInfo } from "../../worker/protocol.ts";
 import type { CallOptions, CurrentWeights, Engine, EngineInfo, EngineNotice } from "../engine.ts";
 import { type Booted, bootWorker, type EmbeddedSpec } from "./boot.ts";
 import type { WorkerConnection } from "./connection.ts";
-import { createEmbeddedControl, createEmbeddedWeights } from "./parts.ts";
+import { createEmbeddedControl } from "./control.ts";
 import { RestartPolicy } from "./restart.ts";
+import { createEmbeddedWeights } from "./weights.ts";
 
 export interface EmbeddedEngineDeps {
   readonly ports: Pick<Ports, "clock" | "random" | "spawn">;
@@ -54,7 +55,8 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
   const lifetime = new AbortController();
   let state: State = { kind: "new" };
   let restarts = 0;
-  let restarting: Promise<void> = Promise.resolve();
+  /** The start or restart under way; never rejects. */
+  let starting: Promise<unknown> = Promise.resolve();
   let tensors: LoadedInfo["tensors"] = [];
 
   const notify = (notice: EngineNotice): void => {
@@ -79,6 +81,14 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
   const boot = async (signal: AbortSignal): Promise<EngineInfo> => {
     const options = { spec, clock, spawn, log, maxQueue: deps.maxQueue ?? DEFAULT_MAX_QUEUE };
     const booted = await bootWorker({ ...options, currentWeights: deps.currentWeights }, signal);
+    try {
+      // A pause outlives the worker that was told of it.
+      await control.restore(booted.connection, signal);
+      lifetime.signal.throwIfAborted();
+    } catch (error) {
+      await booted.connection.stop();
+      throw error;
+    }
     const info = toInfo(booted, booted.weights.version, booted.loaded.digest);
     tensors = booted.loaded.tensors;
     state = { kind: "up", connection: booted.connection, info, since: clock.monotonic() };
@@ -105,7 +115,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     state = { kind: "down", reason: gone.message, recovering: true };
     log.error("worker died", { reason: gone.message });
     notify({ type: "down", reason: gone.message, recovering: true });
-    restarting = restart();
+    starting = restart();
   };
 
   /** Tries until the worker serves, the policy gives up, or the engine is stopped. */
@@ -148,13 +158,17 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     throw new GatewayError("replica_failed", `The embedded engine ${why}`);
   };
   const connection = (): WorkerConnection => serving().connection;
+  const control = createEmbeddedControl(connection);
 
   return {
     kind: "embedded",
     url: null,
     async start({ signal }: CallOptions) {
       if (state.kind === "up") return state.info;
-      return await boot(AbortSignal.any([signal, lifetime.signal]));
+      if (state.kind === "stopped" || (state.kind === "down" && state.recovering)) return serving().info;
+      const started = boot(AbortSignal.any([signal, lifetime.signal]));
+      starting = started.catch(() => {});
+      return await started;
     },
     async stop({ signal }: CallOptions) {
       const before = state;
@@ -167,7 +181,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       state = { kind: "stopped" };
       lifetime.abort(new GatewayError("replica_failed", "The embedded engine was stopped."));
       if (last.kind === "up") await last.connection.stop();
-      await restarting;
+      await starting;
     },
     async probe({ signal }: CallOptions) {
       await connection().ping(signal);
@@ -183,7 +197,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     async detokenize(tokenIds, { signal }) {
       return (await connection().call("detokenize", { tokenIds }, { signal })).text;
     },
-    control: createEmbeddedControl(connection),
+    control: control.control,
     weights: createEmbeddedWeights({
       connection,
       manifest: () => tensors,

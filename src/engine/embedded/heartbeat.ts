@@ -5,9 +5,10 @@ const INTERVAL = 1000;
 
 /**
  * Silent intervals before a worker is given up. In service its loop comes round after every step, and the longest step
- * is one piece of a long prompt: a second or so on a slow machine, some more when all cores are taken.
+ * is one piece of a long prompt: well under a second for the shipped model, some tens of seconds for the largest models
+ * that make sense on a CPU when all cores are taken.
  */
-const SERVING_LIMIT = 20;
+const SERVING_LIMIT = 60;
 
 /** While a model is compiled or switched the native code holds the thread; for large models that takes minutes. */
 const LOADING_LIMIT = 600;

@@ -8,6 +8,7 @@ const SOUND_UPTIME = 60_000;
 /** Starts that may fail in a row. A start that fails for a passing reason (memory, a file being written) has mended by then. */
 const START_FAILURE_LIMIT = 5;
 
+/** Doubling waits with chance in them, and an end after starts that fail in a row. */
 export class RestartPolicy {
   #deaths = 0;
   #startFailures = 0;

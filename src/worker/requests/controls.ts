@@ -16,6 +16,8 @@ export class Controls {
   #paused: PauseMode | null = null;
   #asleep = new Set<string>();
   #switches = 0;
+  /** Counts pauses and resumes: a pause that is given up undoes only itself. */
+  #turn = 0;
 
   constructor(scheduler: Scheduler, weights: ServedWeights) {
     this.#scheduler = scheduler;
@@ -33,6 +35,8 @@ export class Controls {
   /** A pause whose caller leaves before it is complete is undone: nobody would resume it. */
   async pause(mode: PauseMode, clearCache: boolean, signal: AbortSignal): Promise<void> {
     const before = this.#paused;
+    this.#turn += 1;
+    const turn = this.#turn;
     this.#paused = mode;
     this.#scheduler.hold("pause");
     this.#thaw();
@@ -40,13 +44,14 @@ export class Controls {
       if (mode === "abort") this.#scheduler.abortRunning();
       if (mode === "wait") await this.#scheduler.whenIdle(signal);
     } catch (error) {
-      if (before === null) this.resume();
+      if (before === null && turn === this.#turn) this.resume();
       throw error;
     }
     if (clearCache) this.#scheduler.resetPrefixCache();
   }
 
   resume(): void {
+    this.#turn += 1;
     this.#paused = null;
     this.#thaw();
     this.#scheduler.unhold("pause");

@@ -43,6 +43,8 @@ export interface Call {
 const PROMPTS_LIMIT = 4096;
 
 export interface GenerationsOptions {
+  /** Sequences (prompts × n) of one request at most: more could never be queued. */
+  readonly sequenceLimit: number;
   readonly stamp: () => Stamp;
   readonly now: () => Date;
   readonly drawSeed: () => number;
@@ -86,6 +88,14 @@ export class Generations {
       );
     }
     const checked = checkSampling(request, model, this.#options.drawSeed);
+    const sequences = request.prompts.length * checked.samples;
+    if (sequences > this.#options.sequenceLimit) {
+      throw new GatewayError(
+        "limit_exceeded",
+        `n × prompts must be at most ${this.#options.sequenceLimit} here, got ${sequences}.`,
+        { param: "n" },
+      );
+    }
     const parts: Part[] = [];
     const requests: BatchRequest[] = [];
     const call: Call = {
@@ -93,7 +103,7 @@ export class Generations {
       outbox: new Outbox(credit),
       parts,
       requests,
-      open: request.prompts.length * checked.samples,
+      open: sequences,
       first: null,
       last: null,
     };
@@ -197,7 +207,9 @@ export class Generations {
       call.first = stamp;
       call.outbox.add({ type: "start", weightVersion: stamp.version, weightDigest: stamp.digest });
     }
-    if (event.type !== "finish" || call.last === null) call.last = stamp;
+    // Held-back text and the finish itself are no work of the weights that serve by now.
+    const worked = event.type === "prompt" || (event.type === "delta" && event.tokenIds.length > 0);
+    if (worked || call.last === null) call.last = stamp;
     call.outbox.add(event);
   }
 

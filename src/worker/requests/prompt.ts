@@ -12,7 +12,7 @@ export interface PreparedPrompt {
 
 /**
  * A vocabulary's longest token is some ten characters; a text with more characters per context token than this cannot
- * fit. Bounds the work of encoding a prompt that would be refused anyway (vLLM does likewise).
+ * fit. Encoding holds the worker's thread, so it is not begun for a text that would be refused anyway (vLLM does likewise).
  */
 const CHARACTERS_PER_TOKEN = 64;
 
@@ -43,10 +43,15 @@ function renderChat(prompt: Extract<Prompt, { kind: "chat" }>, model: ServedMode
   });
 }
 
-/** Encodes without judging the length: what `/tokenize` answers. */
+/**
+ * Encodes without judging the number of tokens: what `/tokenize` answers.
+ * Throws `context_length_exceeded` for a text that is beyond any context.
+ */
 export function encodePrompt(prompt: Prompt, model: ServedModel, now: Date): PreparedPrompt {
   if (prompt.kind === "tokens") return { ids: prompt.ids, text: null };
   const text = prompt.kind === "text" ? prompt.text : renderChat(prompt, model, now);
+  const limit = model.maxModelLen;
+  if (text.length > limit * CHARACTERS_PER_TOKEN) throw tooLong(limit, `at least ${limit + 1}`, limit + 1);
   return { ids: model.tokenizer.encode(text, prompt.addSpecialTokens), text };
 }
 
@@ -59,10 +64,6 @@ export function preparePrompt(prompt: Prompt, model: ServedModel, now: Date): Pr
       { param: "prompt" },
     );
   }
-  const limit = model.maxModelLen;
-  if (prompt.kind === "text" && prompt.text.length > limit * CHARACTERS_PER_TOKEN) {
-    throw tooLong(limit, `at least ${limit + 1}`, limit + 1);
-  }
   const prepared = encodePrompt(prompt, model, now);
   if (prepared.ids.length === 0) {
     throw new GatewayError("invalid_value", "The decoder prompt cannot be empty", { param: "prompt" });
@@ -71,6 +72,7 @@ export function preparePrompt(prompt: Prompt, model: ServedModel, now: Date): Pr
   if (outside !== undefined) {
     throw new GatewayError("invalid_value", `Token id ${outside} is out of vocabulary`, { param: "prompt" });
   }
+  const limit = model.maxModelLen;
   if (prepared.ids.length > limit) {
     // vLLM stops encoding a text one token past the limit, and says so.
     const known = prepared.text === null;

@@ -71,6 +71,7 @@ export async function openServed(
     }
   };
   const generations: Generations = new Generations({
+    sequenceLimit: options.maxConcurrency + options.maxQueue,
     stamp: () => weights.stamp,
     now: parts.now,
     drawSeed: parts.drawSeed,

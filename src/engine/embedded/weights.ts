@@ -1,28 +1,7 @@
-/** The two optional members of an embedded engine, each one call to the worker: RL controls, and the weight target. */
+/** The weight target of an embedded engine: each member one call to the worker. */
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
-import type { EngineControl, TensorSpec, WeightTarget } from "../engine.ts";
+import type { TensorSpec, WeightTarget } from "../engine.ts";
 import type { WorkerConnection } from "./connection.ts";
-
-/** vLLM's RL controls over the worker's own calls. */
-export function createEmbeddedControl(connection: () => WorkerConnection): EngineControl {
-  return {
-    async pause(mode, clearCache, { signal }) {
-      await connection().call("pause", { mode, clearCache }, { signal });
-    },
-    async resume({ signal }) {
-      await connection().call("resume", {}, { signal });
-    },
-    isPaused: ({ signal }) => connection().call("isPaused", {}, { signal }),
-    resetPrefixCache: (resetRunning, { signal }) => connection().call("resetPrefixCache", { resetRunning }, { signal }),
-    async sleep(level, { signal }) {
-      await connection().call("sleep", { level }, { signal });
-    },
-    async wakeUp(tags, { signal }) {
-      await connection().call("wakeUp", { tags }, { signal });
-    },
-    isSleeping: ({ signal }) => connection().call("isSleeping", {}, { signal }),
-  };
-}
 
 /** Two-phase weight changes. A staged set lives in one process: after a restart its commit is refused with `conflict`. */
 export function createEmbeddedWeights(options: {
