@@ -14,7 +14,10 @@ const probe = (path: "/health" | "/ping", operationId: string, summary: string) 
       summary,
       responses: {
         200: { description: "Empty: at least one replica serves." },
-        503: { description: "`no_replica`: none serves; says why.", content: { "application/json": { schema: NotReady } } },
+        503: {
+          description: "`no_replica`: none serves; says why.",
+          content: { "application/json": { schema: NotReady } },
+        },
       },
     }),
     scope: null,

@@ -88,7 +88,7 @@ export const updateWeights = refusing({
   schema: UpdateWeights,
   code: "conflict",
   message: "Weights updated",
-  invalid: ["missing_field", "update_info is required: of an accepted type.", "update_info"],
+  invalid: ["missing_field", "update_info is required: an object or a list of objects.", "update_info"],
 });
 
 export const finishWeightUpdate = refusing({

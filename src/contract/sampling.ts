@@ -1,3 +1,10 @@
+/** Sampling parameters, neutral form. Types and bounds only. */
+/**
+ * Candidates per position that one request may ask for, of output or prompt tokens. vLLM allows 20 by default, but TRL
+ * starts it without a limit and asks teachers for 100. Bounds the size of an answer.
+ */
+export const LOGPROBS_LIMIT = 200;
+
 /**
  * Sampling parameters, neutral form. `undefined` means "the caller said nothing": the engine then takes the model's
  * generation_config.json, then vLLM's default. Order of operations and definitions: vLLM 0.32 `SamplingParams`.

@@ -43,6 +43,8 @@ function accepted(issue: Issue): string {
       return `a multiple of ${issue.divisor}`;
     case "invalid_format":
       return `in the format ${issue.format}`;
+    case "invalid_key":
+      return "left out: its name is not one that is accepted here";
     default:
       return issue.message === "Invalid input" ? "of an accepted type" : issue.message;
   }

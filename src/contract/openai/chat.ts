@@ -1,8 +1,8 @@
 /** `POST /v1/chat/completions` as vLLM 0.32 has it, plus the weight stamp. */
 import { z } from "zod";
+import { LOGPROBS_LIMIT } from "../sampling.ts";
 import {
   FinishReason,
-  LOGPROBS_LIMIT,
   PromptLogprobs,
   SamplingFields,
   Usage,
@@ -17,7 +17,7 @@ const ContentPart = z
 export const ChatRequestMessage = z
   .looseObject({
     role: z.string().meta({ example: "user" }),
-    content: z.union([z.string(), z.array(ContentPart)]).nullish(),
+    content: z.union([z.string(), z.array(ContentPart)], { error: "a string or a list of content parts" }).nullish(),
   })
   .meta({ id: "ChatRequestMessage" });
 export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
@@ -31,7 +31,7 @@ export const ChatOptions = z.object({
   logprobs: z.boolean().nullish(),
   top_logprobs: z.number().int().min(0).max(LOGPROBS_LIMIT).nullish(),
   tools: z.array(z.looseObject({ type: z.string() })).nullish(),
-  tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
+  tool_choice: z.union([z.string(), z.looseObject({})], { error: "a string or an object" }).nullish(),
   add_generation_prompt: z.boolean().nullish().meta({ description: "Default true." }),
   continue_final_message: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default false: the template writes them." }),

@@ -1,8 +1,8 @@
 /** `POST /v1/completions` as vLLM 0.32 has it, plus the weight stamp. */
 import { z } from "zod";
+import { LOGPROBS_LIMIT } from "../sampling.ts";
 import {
   FinishReason,
-  LOGPROBS_LIMIT,
   PromptLogprobs,
   SamplingFields,
   Usage,

@@ -3,9 +3,8 @@
  * unknown fields are ignored. Features that are known but not built are refused by name elsewhere, never ignored.
  */
 import { z } from "zod";
+import { LOGPROBS_LIMIT } from "../sampling.ts";
 
-/** Candidates per position that one request may ask for; bounds the size of an answer. */
-export const LOGPROBS_LIMIT = 1000;
 /** As vLLM's VLLM_MAX_N_SEQUENCES. */
 export const SAMPLES_LIMIT = 16_384;
 

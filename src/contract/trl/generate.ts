@@ -1,7 +1,8 @@
 /** `POST /generate/` and `POST /chat/` of TRL's server: the 0.16 form and the 0.17 to 1.10 form are one superset. */
 import { z } from "zod";
 import { ChatRequestMessage } from "../openai/chat.ts";
-import { LOGPROBS_LIMIT, SAMPLES_LIMIT } from "../openai/sampling.ts";
+import { SAMPLES_LIMIT } from "../openai/sampling.ts";
+import { LOGPROBS_LIMIT } from "../sampling.ts";
 
 const Sampling = {
   n: z.number().int().min(1).max(SAMPLES_LIMIT).default(1),

@@ -1,6 +1,6 @@
 /** `POST /get_sequence_logprobs/` (TRL 1.1 to 1.10): a teacher scores given completions. */
 import { z } from "zod";
-import { LOGPROBS_LIMIT } from "../openai/sampling.ts";
+import { LOGPROBS_LIMIT } from "../sampling.ts";
 
 export const SequenceLogprobsOptions = z.object({
   prompt_lengths: z.array(z.number().int().min(0)),

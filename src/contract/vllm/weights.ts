@@ -10,12 +10,16 @@ export const StartWeightUpdate = z
   .looseObject({ is_checkpoint_format: z.boolean().nullish() })
   .meta({ id: "VllmStartWeightUpdate", example: {} });
 
-export const UpdateWeights = z.object({ update_info: z.union([z.looseObject({}), z.array(z.looseObject({}))]) }).meta({
-  id: "VllmUpdateWeights",
-  example: {
-    update_info: { names: ["model.norm.weight"], dtype_names: ["bfloat16"], shapes: [[64]] },
-  },
-});
+export const UpdateWeights = z
+  .object({
+    update_info: z.union([z.looseObject({}), z.array(z.looseObject({}))], { error: "an object or a list of objects" }),
+  })
+  .meta({
+    id: "VllmUpdateWeights",
+    example: {
+      update_info: { names: ["model.norm.weight"], dtype_names: ["bfloat16"], shapes: [[64]] },
+    },
+  });
 
 export const FinishWeightUpdate = z
   .object({ weight_version: z.string().nullish() })

@@ -62,6 +62,7 @@ export function toPrompts(
       return toText(item, where, addSpecialTokens, keepLast);
     }
     if (Array.isArray(prompt[0]) && Array.isArray(item)) return toTokens(item, where, keepLast);
+    if (index === 0) throw invalidValue(where, item, "a text, a token id or a list of token ids");
     throw invalidValue(where, item, `of the same kind as the first one (${accepted})`);
   });
 }

@@ -3,13 +3,11 @@
  * Pure; draws nothing.
  */
 import type { GenerateRequest } from "../../contract/generation.ts";
-import type { SamplingParams } from "../../contract/sampling.ts";
+import { LOGPROBS_LIMIT, type SamplingParams } from "../../contract/sampling.ts";
 import { GatewayError } from "../../errors.ts";
 import type { ResolvedSampling } from "../batch-types.ts";
 import type { ServedModel } from "./served-model.ts";
 
-/** vLLM's `--max-logprobs`. */
-const LOGPROBS_LIMIT = 20;
 /** vLLM's VLLM_MAX_N_SEQUENCES. */
 const SAMPLES_LIMIT = 16_384;
 /** Below this vLLM samples at exactly this temperature, for numerical stability. */
