@@ -115,8 +115,8 @@ describe("a request is refused with vLLM's words", () => {
     ["min_tokens", { minTokens: 5, maxTokens: 2 }, /^min_tokens must be less than or equal to max_tokens=2, got 5\./],
     [
       "logprobs",
-      { logprobs: 21 },
-      /^Requested sample logprobs of 21, which is greater than max allowed: 20 \(parameter=logprobs, value=21\)$/,
+      { logprobs: 201 },
+      /^Requested sample logprobs of 201, which is greater than max allowed: 200 \(parameter=logprobs, value=201\)$/,
     ],
     ["penalty", { presencePenalty: 3 }, /^presence_penalty must be in \[-2, 2\], got 3\.0\./],
     ["repetition", { repetitionPenalty: 0 }, /^repetition_penalty must be greater than zero, got 0\.0\./],
