@@ -14,6 +14,7 @@ import {
   toFlag,
 } from "../config.ts";
 import { GatewayError, showValue } from "../errors.ts";
+import { readEnvironment } from "../platform/environment.ts";
 import type { Files } from "../ports.ts";
 import type { Option, Options } from "./arguments.ts";
 import { UsageError } from "./io.ts";
@@ -88,21 +89,6 @@ export async function readSettingsFile(files: Files, path: string): Promise<Reco
     const field = toField(name);
     if (!known.has(field)) throw new UsageError(`--config ${path}: there is no setting "${name}"`);
     if (value !== null) settings[field] = value;
-  }
-  return settings;
-}
-
-/** Kubernetes sets TIDEGATE_PORT=tcp://… for a service named tidegate; that is no setting of ours. */
-const isServiceLink = (value: string): boolean => /^(tcp|udp|sctp):\/\//.test(value);
-
-/** Settings out of the environment. Lists are separated by white space, URLs also by commas. Empty means not set. */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
-  const settings: Record<string, unknown> = {};
-  for (const field of CONFIG_FIELDS) {
-    const text = env[toEnvironmentName(field)]?.trim();
-    if (text === undefined || text === "" || isServiceLink(text)) continue;
-    // Keys may hold commas.
-    settings[field] = isList(factsOf(field)) ? text.split(field === "apiKey" ? /\s+/ : /[\s,]+/) : text;
   }
   return settings;
 }

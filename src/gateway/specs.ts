@@ -5,7 +5,7 @@ import { GatewayError } from "../errors.ts";
 import type { Ports } from "../ports.ts";
 
 /** The model that ships with the project, and the name it is served under. */
-const SHIPPED_MODEL = new URL("../../models/tide-nano/base", import.meta.url);
+const shippedModel = (): URL => new URL("../../models/tide-nano/base", import.meta.url);
 const SHIPPED_NAME = "tide-nano";
 
 const lastSegment = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== "") ?? path;
@@ -23,7 +23,7 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
   }
   return {
     kind: "embedded",
-    model: ports.files.resolve(config.model ?? toPath(SHIPPED_MODEL)),
+    model: ports.files.resolve(config.model ?? toPath(shippedModel())),
     servedModelName: config.servedModelName ?? (config.model === undefined ? SHIPPED_NAME : lastSegment(config.model)),
     maxConcurrency: config.maxConcurrency,
     maxModelLen: config.maxModelLen,

@@ -24,7 +24,7 @@ export interface Booted {
   readonly weights: CurrentWeights;
 }
 
-const MODULE = new URL("../../worker/main.ts", import.meta.url);
+const workerModule = (): URL => new URL("../../worker/main.ts", import.meta.url);
 
 /** Weights published while a worker loads make it load again; more often than this in one start is a runaway. */
 const RELOAD_LIMIT = 8;
@@ -35,7 +35,7 @@ const same = (first: CurrentWeights, second: CurrentWeights): boolean =>
 async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Booted> {
   const { spec } = options;
   const weights = options.currentWeights();
-  const child = options.spawn(MODULE, ["worker", "--served-model-name", spec.servedModelName]);
+  const child = options.spawn(workerModule(), ["worker", "--served-model-name", spec.servedModelName]);
   const connection = new WorkerConnection(child, options);
   const abort = (): void => connection.kill("it did not start in time");
   signal.addEventListener("abort", abort, { once: true });
