@@ -3,13 +3,13 @@
  * what this returns, `generate.ts` writes it down, clients are generated from it.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { FleetEvent } from "../src/contract/control/fleet.ts";
 import type { OpenApiDocument } from "../src/contract/openapi.ts";
 import { SCOPES } from "../src/contract/scopes.ts";
 import { VERSION } from "../src/contract/version.ts";
 import { ERROR_CODES } from "../src/errors.ts";
 import type { AnyRoute } from "../src/http/define-route.ts";
 import { describeCodes, withCommonErrors } from "./common-errors.ts";
+import { keepReachable, registerNamedSchemas } from "./components.ts";
 import { fillExamples } from "./fill-examples.ts";
 import { normalizeSchemas } from "./normalize.ts";
 import { shareExamples } from "./share-examples.ts";
@@ -67,8 +67,6 @@ function nameErrorCodes(node: unknown): void {
 export function buildDocument(routes: readonly AnyRoute[]): OpenApiDocument {
   const { openAPIRegistry: registry, ...app } = collect(routes);
   registry.registerComponent("securitySchemes", "bearer", SECURITY_SCHEME);
-  // Events are text to OpenAPI; their schema is listed all the same, for whoever reads a feed.
-  registry.register("FleetEvent", FleetEvent);
   const used = new Set(routes.flatMap(({ route }) => route.tags ?? []));
   const generated = app.generate({
     openapi: "3.1.0",
@@ -92,7 +90,9 @@ export function buildDocument(routes: readonly AnyRoute[]): OpenApiDocument {
     description:
       "The closed list of error codes. Status and whether a repeat can help: see the document's description.",
   };
-  components.schemas = sortKeys(components.schemas);
+  // Events are text to OpenAPI; their schema is listed all the same, for whoever reads a feed.
+  const event = { $ref: "#/components/schemas/FleetEvent" };
+  components.schemas = keepReachable(components.schemas, paths, event);
   fillExamples(paths, components.schemas);
   components.examples = sortKeys(shareExamples(paths));
   return document as unknown as OpenApiDocument;
@@ -102,6 +102,7 @@ const sortKeys = (node: Node): Node => Object.fromEntries(Object.entries(node).s
 
 function collect(routes: readonly AnyRoute[]) {
   const app = new OpenAPIHono();
+  registerNamedSchemas(app.openAPIRegistry);
   for (const route of routes) {
     app.openAPIRegistry.registerPath({
       ...route.route,

@@ -22,6 +22,8 @@ export const ChatRequestMessage = z
   .meta({ id: "ChatRequestMessage" });
 export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
 
+const ChatTool = z.looseObject({ type: z.string() }).meta({ id: "ChatTool", example: { type: "function" } });
+
 /** Everything of a chat request that an embedded replica understands. */
 export const ChatOptions = z.object({
   ...SamplingFields,
@@ -30,7 +32,7 @@ export const ChatOptions = z.object({
   max_completion_tokens: z.number().int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: z.number().int().min(0).max(LOGPROBS_LIMIT).nullish(),
-  tools: z.array(z.looseObject({ type: z.string() })).nullish(),
+  tools: z.array(ChatTool).nullish(),
   tool_choice: z.union([z.string(), z.looseObject({})], { error: "a string or an object" }).nullish(),
   add_generation_prompt: z.boolean().nullish().meta({ description: "Default true." }),
   continue_final_message: z.boolean().nullish(),

@@ -76,7 +76,9 @@ export const PromptLogprobs = z
     z
       .record(
         z.string(),
-        z.object({ logprob: z.number(), rank: z.number().int(), decoded_token: z.string().nullable() }),
+        z
+          .object({ logprob: z.number(), rank: z.number().int(), decoded_token: z.string().nullable() })
+          .meta({ id: "PromptLogprob" }),
       )
       .nullable(),
   )

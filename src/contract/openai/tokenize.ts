@@ -8,16 +8,18 @@ const Flags = {
   return_token_strs: z.boolean().nullish(),
 };
 
-export const TokenizeText = z.object({ prompt: z.string(), ...Flags });
+export const TokenizeText = z.object({ prompt: z.string(), ...Flags }).meta({ id: "TokenizeText" });
 
-export const TokenizeChat = z.object({
-  ...Flags,
-  messages: ChatOptions.shape.messages,
-  tools: ChatOptions.shape.tools,
-  add_generation_prompt: z.boolean().nullish(),
-  continue_final_message: z.boolean().nullish(),
-  chat_template_kwargs: ChatOptions.shape.chat_template_kwargs,
-});
+export const TokenizeChat = z
+  .object({
+    ...Flags,
+    messages: ChatOptions.shape.messages,
+    tools: ChatOptions.shape.tools,
+    add_generation_prompt: z.boolean().nullish(),
+    continue_final_message: z.boolean().nullish(),
+    chat_template_kwargs: ChatOptions.shape.chat_template_kwargs,
+  })
+  .meta({ id: "TokenizeChat" });
 
 export const TokenizeRequest = z
   .union([TokenizeText, TokenizeChat])
