@@ -175,6 +175,16 @@ describe("switching weights", () => {
     await rig.call({ type: "resume" });
     assert.deepEqual((await rig.ended(id)).at(-1), { type: "end", firstVersion: 0, lastVersion: 1 });
   });
+  test("a request frozen over a switch and then aborted made nothing of the new weights", async () => {
+    const rig = await createRig();
+    await stage(rig);
+    const id = rig.generate(ask({ stop: ["two three four"] }));
+    await rig.until("first text", () => textOf(rig.events(id)) !== "");
+    await rig.call({ type: "pause", mode: "keep", clearCache: true });
+    await commit(rig, "keep");
+    await rig.call({ type: "pause", mode: "abort", clearCache: true });
+    assert.deepEqual((await rig.ended(id)).at(-1), { type: "end", firstVersion: 0, lastVersion: 0 });
+  });
   test("a partial set goes over the weights that serve", async () => {
     const rig = await createRig();
     await stage(rig, "nine", true);
