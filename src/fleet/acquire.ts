@@ -25,6 +25,7 @@ export interface AcquireContext {
   lease(replica: ReplicaRecord): Lease;
 }
 
+/** Leases, and those who wait for one. */
 export interface Acquirer {
   acquire(wishes: LeaseWishes): Promise<Lease>;
   /** Looks at every waiter again: something changed. */

@@ -9,8 +9,10 @@ const FAILURE_LIMIT = 5;
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 60_000;
 
+/** `half-open`: the pause is over, a trial may go. */
 export type BreakerState = "closed" | "open" | "half-open";
 
+/** Closed, open for a pause that doubles, half-open for one trial. Time is given, never asked for. */
 export class Breaker {
   #failures = 0;
   #opened = 0;

@@ -5,6 +5,7 @@
 import { hashText, mixHashes } from "./hash.ts";
 import type { ReplicaRecord } from "./replica.ts";
 
+/** The values of `--policy`. */
 export type PolicyName = "least-in-flight" | "round-robin";
 
 /** Chooses among `replicas` those that `fits` accepts; `now` is monotonic milliseconds. */

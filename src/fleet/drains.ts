@@ -1,5 +1,6 @@
 /** Waits for "no lease is held", looked at whenever a replica falls idle. */
 
+/** Everyone who waits for leases to end. */
 export interface Drains {
   /** Resolves when the condition holds; rejects with the signal's reason. */
   wait(condition: () => boolean, signal: AbortSignal): Promise<void>;

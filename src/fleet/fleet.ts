@@ -26,6 +26,7 @@ export interface FleetConfig {
   readonly probeInterval: number;
 }
 
+/** What the fleet needs from outside. */
 export interface FleetDependencies {
   readonly ports: Pick<Ports, "clock" | "random">;
   readonly log: Logger;
@@ -33,6 +34,7 @@ export interface FleetDependencies {
   readonly config: FleetConfig;
 }
 
+/** The registry that other rooms see, and what only the gateway does with it. */
 export interface FleetManager extends FleetRegistry {
   /** `embedded-0`, `vllm-0`, …: a number is never given twice. */
   nextId(kind: EngineKind): ReplicaId;
@@ -192,6 +194,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       if (replica === undefined) return;
       if (state === "starting") replica.setHealth("starting", reason);
       else if (state === "unreachable") replica.setHealth("down", reason);
+      else if (state === "draining") replica.setDrained(true, reason);
       else replica.setHold(state === "ready" ? null : state, reason);
       changed(id);
     },
@@ -235,7 +238,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     async removeReplica(id, signal) {
       const replica = find(id);
       refuseWhileSyncing(replica);
-      replica.setHold("draining", "detached");
+      replica.setDrained(true, "it is being detached");
       changed(id);
       await registry.drained([replica.id], signal).catch(() => undefined);
       forget(replica);
@@ -245,7 +248,8 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       const replica = find(id);
       refuseWhileSyncing(replica);
       if (replica.hold === "stopped") throw invalidValue("id", id, "a server that is not stopped");
-      replica.setHold(state === "ready" ? null : "draining", null);
+      if (state === "ready") replica.setHold(null, null);
+      replica.setDrained(state === "draining", null);
       changed(replica.id);
       return replica;
     },

@@ -4,6 +4,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Clock } from "../ports.ts";
 import type { ReplicaRecord } from "./replica.ts";
 
+/** What is counted when it happens, rather than read when it is asked for. */
 export interface FleetObserver {
   failed(id: string): void;
   /** Zeroes what a detached replica leaves behind. */

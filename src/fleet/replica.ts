@@ -1,6 +1,7 @@
 /**
- * One replica as a mutable record. What the world sees as one state is kept as two independent facts: `health` (can
- * the engine serve?) and `hold` (did somebody take it out of rotation?), so that neither can overwrite the other.
+ * One replica as a mutable record. What the world sees as one state is kept as three independent facts: `health` (can
+ * the engine serve?), `hold` (do its weights forbid it?) and `drained` (did an operator take it out of rotation?), so
+ * that none can overwrite another: a sync that ends does not put a drained replica back, nor does a restart.
  */
 import type { ServerState } from "../contract/control/servers.ts";
 import type { ReplicaId, WeightDigest, WeightVersion } from "../contract/ids.ts";
@@ -9,8 +10,10 @@ import { Breaker } from "./breaker.ts";
 import { hashText } from "./hash.ts";
 import type { Replica } from "./types.ts";
 
+/** What supervision knows of the engine. */
 export type Health = "starting" | "up" | "down";
-export type Hold = "draining" | "syncing" | "quarantined" | "stopped";
+/** Why a healthy replica must not serve. */
+export type Hold = "syncing" | "quarantined" | "stopped";
 
 /** The implementation behind `Replica`. Changed only by the fleet. */
 export class ReplicaRecord implements Replica {
@@ -29,6 +32,7 @@ export class ReplicaRecord implements Replica {
   lastError: string | null = null;
   #health: Health = "starting";
   #hold: Hold | null = null;
+  #drained = false;
 
   constructor(id: ReplicaId, engine: Engine) {
     this.id = id;
@@ -68,6 +72,12 @@ export class ReplicaRecord implements Replica {
     this.#derive();
   }
 
+  setDrained(drained: boolean, reason: string | null): void {
+    this.#drained = drained;
+    if (reason !== null || this.#health === "up") this.lastError = reason;
+    this.#derive();
+  }
+
   setInfo(info: EngineInfo): void {
     this.info = info;
     this.models = new Set(info.models.map((model) => model.id));
@@ -79,6 +89,6 @@ export class ReplicaRecord implements Replica {
     if (this.#hold === "stopped") this.state = "stopped";
     else if (this.#health === "starting") this.state = "starting";
     else if (this.#health === "down") this.state = "unreachable";
-    else this.state = this.#hold ?? "ready";
+    else this.state = this.#hold ?? (this.#drained ? "draining" : "ready");
   }
 }

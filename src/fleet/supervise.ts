@@ -12,6 +12,7 @@ const SLOW_PROBES = 2;
 /** Least deadline of a probe, milliseconds; vLLM's API process answers in 1 to 40 ms, under load in seconds. */
 const PROBE_DEADLINE_MS = 5000;
 
+/** Times in milliseconds, and whom to tell. The callbacks come only while supervision lasts. */
 export interface SuperviseOptions {
   readonly clock: Clock;
   readonly random: Random;
@@ -21,6 +22,7 @@ export interface SuperviseOptions {
   readonly onDown: (reason: string, recovering: boolean) => void;
 }
 
+/** The watch over one engine. */
 export interface Supervisor {
   /** Resolves when the engine serves; rejects with its GatewayError. An engine with a URL is tried again in the background. */
   start(signal: AbortSignal): Promise<EngineInfo>;

@@ -3,6 +3,7 @@ import type { ServerState } from "../contract/control/servers.ts";
 import type { ReplicaId, WeightDigest, WeightVersion } from "../contract/ids.ts";
 import type { Engine, EngineInfo } from "../engine/engine.ts";
 
+/** One replica as it is now: a live view, its fields change. */
 export interface Replica {
   readonly id: ReplicaId;
   readonly engine: Engine;
@@ -39,11 +40,13 @@ export interface Lease {
   release(outcome: "ok" | "failed"): void;
 }
 
+/** Which weights are published. */
 export interface FleetFacts {
   readonly version: WeightVersion;
   readonly digest: WeightDigest | null;
 }
 
+/** The replicas, their leases and their weights. */
 export interface FleetRegistry {
   /** Stable order: order of attachment. */
   replicas(): readonly Replica[];

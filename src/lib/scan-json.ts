@@ -14,6 +14,7 @@ export interface JsonSpan {
 /** Scalars are decoded; containers stay where they are. */
 export type ScannedValue = string | number | boolean | null | JsonSpan;
 
+/** What was found, or why the bytes are no JSON object. */
 export type JsonScan<Key extends string> =
   | { readonly ok: true; readonly values: { readonly [key in Key]?: ScannedValue } }
   /** Not a JSON object. `offset` is where that became clear, in bytes. */

@@ -4,6 +4,7 @@
  */
 import { invalidValue } from "../errors.ts";
 
+/** One entry of a listing. */
 export interface StoreEntry {
   readonly key: string;
   readonly value: string;
@@ -22,11 +23,13 @@ export interface StoreLease {
   release(): Promise<void>;
 }
 
+/** How long an entry lives. */
 export interface SetOptions {
   /** The entry is gone so many milliseconds later; default: it stays. */
   readonly expiresIn?: number;
 }
 
+/** Shared small state. Every method may reject with a GatewayError; none waits for another holder. */
 export interface Store {
   get(key: string): Promise<string | undefined>;
   set(key: string, value: string, options?: SetOptions): Promise<void>;

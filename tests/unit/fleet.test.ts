@@ -456,6 +456,17 @@ describe("fleet: lifecycle", () => {
     assert.equal(world.fleet.replica("embedded-0")?.state, "draining");
   });
 
+  test("a sync that ends does not put a drained replica back", async () => {
+    const world = createWorld();
+    await withReplicas(world, 1);
+    world.fleet.patchReplica("embedded-0", "draining");
+    world.fleet.setState(id("embedded-0"), "syncing", null);
+    assert.equal(world.fleet.replica("embedded-0")?.state, "syncing");
+    world.fleet.setState(id("embedded-0"), "ready", null);
+    assert.equal(world.fleet.replica("embedded-0")?.state, "draining");
+    assert.equal(world.fleet.patchReplica("embedded-0", "ready").state, "ready");
+  });
+
   test("a fenced replica returns only by a restart with the published digest", async () => {
     const world = createWorld();
     const [engine] = await withReplicas(world, 1);

@@ -6,6 +6,7 @@ import { connectionError, connectionFault, statusError, tellsDeath } from "./fau
 /** Largest answer that is read whole: a model list, token ids of a long prompt, prompt logprobs. Beyond it something is wrong. */
 const ANSWER_LIMIT = 256 * 1024 * 1024;
 
+/** Which server, how to reach it, and whom to tell that it is gone. */
 export interface ClientOptions {
   /** Base URL without a trailing slash. */
   readonly url: string;
@@ -17,6 +18,7 @@ export interface ClientOptions {
   readonly onDeath: (reason: string) => void;
 }
 
+/** One call of ours (not a forwarded one). */
 export interface CallInit {
   readonly method?: "GET" | "POST";
   /** Sent as JSON. */
@@ -25,6 +27,7 @@ export interface CallInit {
   readonly signal: AbortSignal;
 }
 
+/** One server, spoken to over HTTP. */
 export interface Client {
   readonly url: string;
   /**

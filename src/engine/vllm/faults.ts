@@ -21,12 +21,13 @@ const DEATH = [
 /** True when the text of a 500, or of an error event, says that the engine behind the server is dead. */
 export const tellsDeath = (text: string): boolean => DEATH.some((words) => text.includes(words));
 
+/** `refused`: nobody listens. `reset`: closed before an answer. `other`: anything else, such as a name that does not resolve. */
 export type ConnectionFault = "refused" | "reset" | "other";
 
-/** Codes and messages as Bun, Node (undici) and Deno (hyper) put them. */
+/** Codes and messages as Bun, Node (undici), Deno (hyper) and workerd put them. */
 const REFUSED = /ECONNREFUSED|ConnectionRefused|Connection refused/i;
 const RESET =
-  /ECONNRESET|EPIPE|UND_ERR_SOCKET|other side closed|socket hang up|connection was closed|connection closed before|connection reset|Connection reset|broken pipe/i;
+  /ECONNRESET|EPIPE|UND_ERR_SOCKET|other side closed|socket hang up|connection was closed|connection closed before|connection reset|Connection reset|broken pipe|Network connection lost/i;
 
 /** All that a thrown value says about itself and its causes. */
 function describe(thrown: unknown): string {

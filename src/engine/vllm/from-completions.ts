@@ -11,6 +11,7 @@ interface WireLogprobs {
   readonly top_logprobs?: readonly (Readonly<Record<string, number | null>> | null)[];
 }
 
+/** One choice, of a whole answer or of a stream event. Everything may be missing. */
 export interface WireChoice {
   readonly index?: number;
   readonly text?: string;
@@ -28,6 +29,7 @@ interface WirePromptLogprob {
   readonly decoded_token?: string | null;
 }
 
+/** A whole answer or a stream event. */
 export interface WireCompletion {
   readonly choices?: readonly WireChoice[];
   readonly usage?: { readonly prompt_tokens_details?: { readonly cached_tokens?: number } | null } | null;
@@ -108,6 +110,7 @@ export interface Progress {
   readonly finished: Set<number>;
 }
 
+/** What the request says about its choices. */
 export interface ChoiceContext {
   readonly samples: number;
   /** The prompt's text, where it is known. */

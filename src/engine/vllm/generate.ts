@@ -17,6 +17,7 @@ import { asTexts, canStream, toCompletionsBody } from "./to-completions.ts";
 /** A whole answer with prompt logprobs: 20 candidates at 100,000 positions are some 200 MB. */
 const ANSWER_LIMIT = 256 * 1024 * 1024;
 
+/** The server, and what its owner knows of it. */
 export interface GenerateContext {
   readonly client: Client;
   /** Prompt plus output tokens; what "as many as fit" is asked as. */

@@ -13,11 +13,13 @@ import { createForward } from "./forward.ts";
 import { generate } from "./generate.ts";
 import { detokenize, tokenize } from "./text.ts";
 
+/** Which server. */
 export interface VllmEngineSpec {
   /** Base URL without a path. */
   readonly url: string;
 }
 
+/** What the engine needs from outside. */
 export interface VllmEngineDeps {
   readonly ports: { readonly fetch: Fetch; readonly clock: Clock };
   readonly log: Logger;
