@@ -170,9 +170,9 @@ let failure: unknown;
 
 test("random histories", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), run).beforeEach(() => {
+    fc.asyncProperty(fc.array(step, { maxLength: 80, size: "max" }), run).beforeEach(() => {
       failure = undefined;
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });

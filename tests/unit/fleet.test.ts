@@ -141,6 +141,9 @@ describe("fleet: choosing", () => {
       await takers(world.fleet, 6),
       [0, 1, 2, 0, 1, 2].map((n) => `embedded-${n}`),
     );
+    const idle: string[] = [];
+    for (let index = 0; index < 3; index += 1) idle.push(...(await takers(world.fleet, 1)));
+    assert.equal(new Set(idle).size, 3, "an idle fleet goes round too");
     const first = await world.fleet.acquire(wish());
     const second = await world.fleet.acquire(wish());
     second.release("ok");
