@@ -1,4 +1,5 @@
-/** Sampling parameters, neutral form. Types and bounds only. */
+/** Sampling parameters, neutral form: types and bounds only. */
+
 /**
  * Candidates per position that one request may ask for, of output or prompt tokens. vLLM allows 20 by default, but TRL
  * starts it without a limit and asks teachers for 100. Bounds the size of an answer.
