@@ -20,8 +20,9 @@ export interface EventQueueOptions {
 /** One reader; ends after the `end` event, with the error of `fail`, or with the signal's reason. */
 export class EventQueue implements AsyncIterator<GenerateEvent, undefined> {
   readonly #options: EventQueueOptions;
-  readonly #events: GenerateEvent[] = [];
+  #events: GenerateEvent[] = [];
   #taken = 0;
+  /** The worker sends nothing more. */
   #closed = false;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
@@ -34,16 +35,16 @@ export class EventQueue implements AsyncIterator<GenerateEvent, undefined> {
   /** What the worker sent. Nothing is kept after the end. */
   push(events: readonly GenerateEvent[]): void {
     if (this.#closed) return;
-    this.#events.push(...events);
-    if (events.at(-1)?.type === "end") this.#close();
+    for (const event of events) this.#events.push(event);
+    if (events.at(-1)?.type === "end") this.#closed = true;
     this.#signalReader();
   }
 
   /** The call ended with an error; what came before it is still read. */
   fail(error: unknown): void {
     if (this.#closed) return;
+    this.#closed = true;
     this.#failure = { error };
-    this.#close();
     this.#signalReader();
   }
 
@@ -58,12 +59,13 @@ export class EventQueue implements AsyncIterator<GenerateEvent, undefined> {
         }
         return { done: false, value: event };
       }
-      if (this.#failure !== null) {
-        const { error } = this.#failure;
+      if (this.#closed) {
+        this.#options.signal.removeEventListener("abort", this.#onAbort);
+        const failure = this.#failure;
         this.#failure = null;
-        throw error;
+        if (failure !== null) throw failure.error;
+        return { done: true, value: undefined };
       }
-      if (this.#closed) return { done: true, value: undefined };
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -71,27 +73,22 @@ export class EventQueue implements AsyncIterator<GenerateEvent, undefined> {
   }
 
   return(): Promise<IteratorResult<GenerateEvent, undefined>> {
-    this.#events.length = 0;
-    this.#failure = null;
-    if (!this.#closed) {
-      this.#close();
-      this.#options.onCancel();
-    }
-    this.#signalReader();
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#leave(null);
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  readonly #onAbort = (): void => {
-    if (this.#closed) return;
-    // Nobody wants the rest: what is queued goes, and the reader learns why at once.
-    this.#events.length = 0;
-    this.fail(this.#options.signal.reason);
-    this.#options.onCancel();
-  };
+  readonly #onAbort = (): void => this.#leave({ error: this.#options.signal.reason });
 
-  #close(): void {
-    this.#closed = true;
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+  /** Nobody wants the rest: what is queued goes, and the worker is told unless it has ended already. */
+  #leave(failure: { readonly error: unknown } | null): void {
+    this.#events = [];
+    this.#failure = failure;
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#options.onCancel();
+    }
+    this.#signalReader();
   }
 
   #signalReader(): void {
