@@ -244,6 +244,7 @@ describe("a worker that hangs", () => {
     const leave = new AbortController();
     const staging = rig.engine.weights?.stage("s", set("x"), { signal: leave.signal, onProgress: () => {} });
     child.hang();
+    await rig.engine.probe({ signal: soon() });
     await rig.clock.advance(120_000);
     assert.deepEqual(rig.notices, []);
     await rig.clock.advance(600_000);

@@ -75,7 +75,7 @@ export class WorkerConnection {
     this.#heartbeat = startHeartbeat({
       clock: options.clock,
       ping: () => this.#send({ type: "ping", sequence: 0 }),
-      loading: () => !this.#greeted || [...this.#calls.values()].some(({ type }) => LOADING_CALLS.has(type)),
+      loading: () => this.loading,
       lost: (seconds) => this.kill(`it has not answered for ${seconds} s`),
     });
     this.ended = this.#watch();
@@ -83,6 +83,11 @@ export class WorkerConnection {
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** The native code may hold the worker's thread; silence means nothing then. */
+  get loading(): boolean {
+    return !this.#greeted || [...this.#calls.values()].some(({ type }) => LOADING_CALLS.has(type));
   }
 
   /** Generations under way. */

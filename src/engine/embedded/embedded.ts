@@ -90,6 +90,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       throw error;
     }
     const info = toInfo(booted, booted.weights.version, booted.loaded.digest);
+    log.info("worker serves", { worker: booted.connection.pid, model: spec.model, provider: booted.loaded.provider });
     tensors = booted.loaded.tensors;
     state = { kind: "up", connection: booted.connection, info, since: clock.monotonic() };
     void booted.connection.ended.then((gone) => onDeath(booted.connection, gone));
@@ -184,7 +185,9 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       await starting;
     },
     async probe({ signal }: CallOptions) {
-      await connection().ping(signal);
+      const worker = connection();
+      // While weights are loaded beside it the worker may be long silent and yet well; the heartbeat has the patience.
+      if (!worker.loading) await worker.ping(signal);
     },
     subscribe(listener) {
       listeners.add(listener);

@@ -183,7 +183,8 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
       repetitionPenalty,
       presencePenalty,
       frequencyPenalty,
-      seed: params.seed ?? drawSeed(),
+      // vLLM: -1 is no seed.
+      seed: params.seed === undefined || params.seed === -1 ? drawSeed() : params.seed,
       logprobs,
       promptLogprobs,
       logitBias,
