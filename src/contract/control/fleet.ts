@@ -21,9 +21,9 @@ export type Fleet = z.infer<typeof Fleet>;
 /** One item of `/api/events` and `/api/weight-syncs/{id}/events`; the SSE `event` name is its `type`. */
 export const FleetEvent = z
   .discriminatedUnion("type", [
-    z.object({ type: z.literal("sync"), sync: WeightSync }),
-    z.object({ type: z.literal("server"), server: Server }),
-    z.object({ type: z.literal("fleet"), fleet: Fleet }),
+    z.object({ type: z.literal("sync"), sync: WeightSync }).meta({ id: "SyncEvent" }),
+    z.object({ type: z.literal("server"), server: Server }).meta({ id: "ServerEvent" }),
+    z.object({ type: z.literal("fleet"), fleet: Fleet }).meta({ id: "FleetStateEvent" }),
   ])
   .meta({ id: "FleetEvent" });
 export type FleetEvent = z.infer<typeof FleetEvent>;

@@ -7,37 +7,48 @@ export const SyncMode = z
   .meta({ id: "SyncMode", description: "What happens to generations in flight, in vLLM's words. Default `wait`." });
 export type SyncMode = z.infer<typeof SyncMode>;
 
+export const DiskSource = z
+  .strictObject({
+    kind: z.literal("disk"),
+    path: z
+      .string()
+      .min(1)
+      .max(4096)
+      .meta({ description: "Model directory or one .safetensors file, on the gateway's machine." }),
+  })
+  .meta({ id: "DiskSource" });
+
+export const HttpSource = z
+  .strictObject({
+    kind: z.literal("http"),
+    urls: z
+      .array(z.url({ protocol: /^https?$/ }))
+      .min(1)
+      .max(1024),
+    sha256: z
+      .array(z.string().regex(/^[0-9a-f]{64}$/))
+      .optional()
+      .meta({ description: "One per URL." }),
+  })
+  .meta({ id: "HttpSource" });
+
+export const UploadSource = z
+  .strictObject({ kind: z.literal("upload") })
+  .meta({ id: "UploadSource", description: "The body of the request that started the sync." });
+
+export const NcclSource = z
+  .strictObject({
+    kind: z.literal("nccl"),
+    master_address: z.string().min(1).max(255),
+    master_port: z.number().int().min(1).max(65535),
+    names: z.array(z.string()).optional(),
+    dtype_names: z.array(z.string()).optional(),
+    shapes: z.array(z.array(z.number().int().min(0))).optional(),
+  })
+  .meta({ id: "NcclSource" });
+
 export const SyncSource = z
-  .discriminatedUnion("kind", [
-    z.strictObject({
-      kind: z.literal("disk"),
-      path: z
-        .string()
-        .min(1)
-        .max(4096)
-        .meta({ description: "Model directory or one .safetensors file, on the gateway's machine." }),
-    }),
-    z.strictObject({
-      kind: z.literal("http"),
-      urls: z
-        .array(z.url({ protocol: /^https?$/ }))
-        .min(1)
-        .max(1024),
-      sha256: z
-        .array(z.string().regex(/^[0-9a-f]{64}$/))
-        .optional()
-        .meta({ description: "One per URL." }),
-    }),
-    z.strictObject({ kind: z.literal("upload") }),
-    z.strictObject({
-      kind: z.literal("nccl"),
-      master_address: z.string().min(1).max(255),
-      master_port: z.number().int().min(1).max(65535),
-      names: z.array(z.string()).optional(),
-      dtype_names: z.array(z.string()).optional(),
-      shapes: z.array(z.array(z.number().int().min(0))).optional(),
-    }),
-  ])
+  .discriminatedUnion("kind", [DiskSource, HttpSource, UploadSource, NcclSource])
   .meta({ id: "SyncSource" });
 export type SyncSource = z.infer<typeof SyncSource>;
 

@@ -1,0 +1,322 @@
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.trl_error import TrlError
+from ...models.trl_sequence_logprobs_request import TrlSequenceLogprobsRequest
+from ...models.trl_sequence_logprobs_response import TrlSequenceLogprobsResponse
+from ...models.trl_validation_error import TrlValidationError
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    *,
+    body: TrlSequenceLogprobsRequest,
+    x_min_weight_version: str | Unset = UNSET,
+    x_exact_weight_version: str | Unset = UNSET,
+    x_max_weight_lag: str | Unset = UNSET,
+    x_weight_wait: str | Unset = UNSET,
+    x_session_id: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_min_weight_version, Unset):
+        headers["x-min-weight-version"] = x_min_weight_version
+
+    if not isinstance(x_exact_weight_version, Unset):
+        headers["x-exact-weight-version"] = x_exact_weight_version
+
+    if not isinstance(x_max_weight_lag, Unset):
+        headers["x-max-weight-lag"] = x_max_weight_lag
+
+    if not isinstance(x_weight_wait, Unset):
+        headers["x-weight-wait"] = x_weight_wait
+
+    if not isinstance(x_session_id, Unset):
+        headers["x-session-id"] = x_session_id
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/get_sequence_logprobs/",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> TrlError | TrlSequenceLogprobsResponse | TrlValidationError | None:
+    if response.status_code == 200:
+        response_200 = TrlSequenceLogprobsResponse.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = TrlError.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = TrlError.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = TrlError.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = TrlError.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 412:
+        response_412 = TrlError.from_dict(response.json())
+
+        return response_412
+
+    if response.status_code == 413:
+        response_413 = TrlError.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 422:
+        response_422 = TrlValidationError.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 424:
+        response_424 = TrlError.from_dict(response.json())
+
+        return response_424
+
+    if response.status_code == 429:
+        response_429 = TrlError.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = TrlError.from_dict(response.json())
+
+        return response_500
+
+    if response.status_code == 502:
+        response_502 = TrlError.from_dict(response.json())
+
+        return response_502
+
+    if response.status_code == 503:
+        response_503 = TrlError.from_dict(response.json())
+
+        return response_503
+
+    if response.status_code == 504:
+        response_504 = TrlError.from_dict(response.json())
+
+        return response_504
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[TrlError | TrlSequenceLogprobsResponse | TrlValidationError]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: TrlSequenceLogprobsRequest,
+    x_min_weight_version: str | Unset = UNSET,
+    x_exact_weight_version: str | Unset = UNSET,
+    x_max_weight_lag: str | Unset = UNSET,
+    x_weight_wait: str | Unset = UNSET,
+    x_session_id: str | Unset = UNSET,
+) -> Response[TrlError | TrlSequenceLogprobsResponse | TrlValidationError]:
+    """Score given completions
+
+     For each completion position the best `top_logprobs` tokens and the token that was sent. `binary`
+    packs them as base64 arrays.
+
+    Args:
+        x_min_weight_version (str | Unset):
+        x_exact_weight_version (str | Unset):
+        x_max_weight_lag (str | Unset):
+        x_weight_wait (str | Unset):
+        x_session_id (str | Unset):
+        body (TrlSequenceLogprobsRequest):  Example: {'sequences': [[285, 499, 40, 41]],
+            'prompt_lengths': [2], 'top_logprobs': 3, 'response_format': 'json'}.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[TrlError | TrlSequenceLogprobsResponse | TrlValidationError]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+        x_min_weight_version=x_min_weight_version,
+        x_exact_weight_version=x_exact_weight_version,
+        x_max_weight_lag=x_max_weight_lag,
+        x_weight_wait=x_weight_wait,
+        x_session_id=x_session_id,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient,
+    body: TrlSequenceLogprobsRequest,
+    x_min_weight_version: str | Unset = UNSET,
+    x_exact_weight_version: str | Unset = UNSET,
+    x_max_weight_lag: str | Unset = UNSET,
+    x_weight_wait: str | Unset = UNSET,
+    x_session_id: str | Unset = UNSET,
+) -> TrlError | TrlSequenceLogprobsResponse | TrlValidationError | None:
+    """Score given completions
+
+     For each completion position the best `top_logprobs` tokens and the token that was sent. `binary`
+    packs them as base64 arrays.
+
+    Args:
+        x_min_weight_version (str | Unset):
+        x_exact_weight_version (str | Unset):
+        x_max_weight_lag (str | Unset):
+        x_weight_wait (str | Unset):
+        x_session_id (str | Unset):
+        body (TrlSequenceLogprobsRequest):  Example: {'sequences': [[285, 499, 40, 41]],
+            'prompt_lengths': [2], 'top_logprobs': 3, 'response_format': 'json'}.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        TrlError | TrlSequenceLogprobsResponse | TrlValidationError
+    """
+
+    return sync_detailed(
+        client=client,
+        body=body,
+        x_min_weight_version=x_min_weight_version,
+        x_exact_weight_version=x_exact_weight_version,
+        x_max_weight_lag=x_max_weight_lag,
+        x_weight_wait=x_weight_wait,
+        x_session_id=x_session_id,
+    ).parsed
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: TrlSequenceLogprobsRequest,
+    x_min_weight_version: str | Unset = UNSET,
+    x_exact_weight_version: str | Unset = UNSET,
+    x_max_weight_lag: str | Unset = UNSET,
+    x_weight_wait: str | Unset = UNSET,
+    x_session_id: str | Unset = UNSET,
+) -> Response[TrlError | TrlSequenceLogprobsResponse | TrlValidationError]:
+    """Score given completions
+
+     For each completion position the best `top_logprobs` tokens and the token that was sent. `binary`
+    packs them as base64 arrays.
+
+    Args:
+        x_min_weight_version (str | Unset):
+        x_exact_weight_version (str | Unset):
+        x_max_weight_lag (str | Unset):
+        x_weight_wait (str | Unset):
+        x_session_id (str | Unset):
+        body (TrlSequenceLogprobsRequest):  Example: {'sequences': [[285, 499, 40, 41]],
+            'prompt_lengths': [2], 'top_logprobs': 3, 'response_format': 'json'}.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[TrlError | TrlSequenceLogprobsResponse | TrlValidationError]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+        x_min_weight_version=x_min_weight_version,
+        x_exact_weight_version=x_exact_weight_version,
+        x_max_weight_lag=x_max_weight_lag,
+        x_weight_wait=x_weight_wait,
+        x_session_id=x_session_id,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient,
+    body: TrlSequenceLogprobsRequest,
+    x_min_weight_version: str | Unset = UNSET,
+    x_exact_weight_version: str | Unset = UNSET,
+    x_max_weight_lag: str | Unset = UNSET,
+    x_weight_wait: str | Unset = UNSET,
+    x_session_id: str | Unset = UNSET,
+) -> TrlError | TrlSequenceLogprobsResponse | TrlValidationError | None:
+    """Score given completions
+
+     For each completion position the best `top_logprobs` tokens and the token that was sent. `binary`
+    packs them as base64 arrays.
+
+    Args:
+        x_min_weight_version (str | Unset):
+        x_exact_weight_version (str | Unset):
+        x_max_weight_lag (str | Unset):
+        x_weight_wait (str | Unset):
+        x_session_id (str | Unset):
+        body (TrlSequenceLogprobsRequest):  Example: {'sequences': [[285, 499, 40, 41]],
+            'prompt_lengths': [2], 'top_logprobs': 3, 'response_format': 'json'}.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        TrlError | TrlSequenceLogprobsResponse | TrlValidationError
+    """
+
+    return (
+        await asyncio_detailed(
+            client=client,
+            body=body,
+            x_min_weight_version=x_min_weight_version,
+            x_exact_weight_version=x_exact_weight_version,
+            x_max_weight_lag=x_max_weight_lag,
+            x_weight_wait=x_weight_wait,
+            x_session_id=x_session_id,
+        )
+    ).parsed

@@ -1,0 +1,160 @@
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.trl_error import TrlError
+from ...models.trl_tensor_parallel_size import TrlTensorParallelSize
+from ...models.trl_validation_error import TrlValidationError
+from ...types import Response
+
+
+def _get_kwargs() -> dict[str, Any]:
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/get_tensor_parallel_size/",
+    }
+
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> TrlError | TrlTensorParallelSize | TrlValidationError | None:
+    if response.status_code == 200:
+        response_200 = TrlTensorParallelSize.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 401:
+        response_401 = TrlError.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = TrlError.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 422:
+        response_422 = TrlValidationError.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 500:
+        response_500 = TrlError.from_dict(response.json())
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = TrlError.from_dict(response.json())
+
+        return response_503
+
+    if response.status_code == 504:
+        response_504 = TrlError.from_dict(response.json())
+
+        return response_504
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[TrlError | TrlTensorParallelSize | TrlValidationError]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient,
+) -> Response[TrlError | TrlTensorParallelSize | TrlValidationError]:
+    """The same number under its TRL 0.16 name
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[TrlError | TrlTensorParallelSize | TrlValidationError]
+    """
+
+    kwargs = _get_kwargs()
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient,
+) -> TrlError | TrlTensorParallelSize | TrlValidationError | None:
+    """The same number under its TRL 0.16 name
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        TrlError | TrlTensorParallelSize | TrlValidationError
+    """
+
+    return sync_detailed(
+        client=client,
+    ).parsed
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient,
+) -> Response[TrlError | TrlTensorParallelSize | TrlValidationError]:
+    """The same number under its TRL 0.16 name
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[TrlError | TrlTensorParallelSize | TrlValidationError]
+    """
+
+    kwargs = _get_kwargs()
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient,
+) -> TrlError | TrlTensorParallelSize | TrlValidationError | None:
+    """The same number under its TRL 0.16 name
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        TrlError | TrlTensorParallelSize | TrlValidationError
+    """
+
+    return (
+        await asyncio_detailed(
+            client=client,
+        )
+    ).parsed

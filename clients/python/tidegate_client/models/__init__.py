@@ -1,0 +1,317 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .attach_server import AttachServer
+from .attach_server_kind import AttachServerKind
+from .audit_entry import AuditEntry
+from .audit_list import AuditList
+from .chat_choice import ChatChoice
+from .chat_completion_request import ChatCompletionRequest
+from .chat_completion_request_chat_template_kwargs_type_0 import (
+    ChatCompletionRequestChatTemplateKwargsType0,
+)
+from .chat_completion_request_logit_bias_type_0 import (
+    ChatCompletionRequestLogitBiasType0,
+)
+from .chat_completion_request_stream_options_type_0 import (
+    ChatCompletionRequestStreamOptionsType0,
+)
+from .chat_completion_request_tool_choice_type_1 import (
+    ChatCompletionRequestToolChoiceType1,
+)
+from .chat_completion_response import ChatCompletionResponse
+from .chat_completion_response_object import ChatCompletionResponseObject
+from .chat_content_part import ChatContentPart
+from .chat_logprobs import ChatLogprobs
+from .chat_logprobs_content_type_0_item import ChatLogprobsContentType0Item
+from .chat_logprobs_content_type_0_item_top_logprobs_item import (
+    ChatLogprobsContentType0ItemTopLogprobsItem,
+)
+from .chat_message_out import ChatMessageOut
+from .chat_request_message import ChatRequestMessage
+from .chat_tool import ChatTool
+from .completion_choice import CompletionChoice
+from .completion_logprobs import CompletionLogprobs
+from .completion_logprobs_top_logprobs_item_type_0 import (
+    CompletionLogprobsTopLogprobsItemType0,
+)
+from .completion_request import CompletionRequest
+from .completion_request_logit_bias_type_0 import CompletionRequestLogitBiasType0
+from .completion_request_stream_options_type_0 import (
+    CompletionRequestStreamOptionsType0,
+)
+from .completion_response import CompletionResponse
+from .completion_response_object import CompletionResponseObject
+from .detokenize_request import DetokenizeRequest
+from .detokenize_response import DetokenizeResponse
+from .disk_source import DiskSource
+from .disk_source_kind import DiskSourceKind
+from .dry_run_result import DryRunResult
+from .dry_run_result_servers_item import DryRunResultServersItem
+from .error_code import ErrorCode
+from .finish_reason import FinishReason
+from .fleet import Fleet
+from .fleet_state import FleetState
+from .fleet_state_event import FleetStateEvent
+from .fleet_state_event_type import FleetStateEventType
+from .get_open_api_response_200 import GetOpenApiResponse200
+from .get_world_size_include_dp import GetWorldSizeIncludeDp
+from .http_source import HttpSource
+from .http_source_kind import HttpSourceKind
+from .liveness import Liveness
+from .liveness_status import LivenessStatus
+from .model import Model
+from .model_list import ModelList
+from .model_list_object import ModelListObject
+from .model_object import ModelObject
+from .model_permission_item import ModelPermissionItem
+from .nccl_source import NcclSource
+from .nccl_source_kind import NcclSourceKind
+from .not_ready import NotReady
+from .not_ready_servers_item import NotReadyServersItem
+from .open_ai_error import OpenAiError
+from .open_ai_error_error import OpenAiErrorError
+from .patch_server import PatchServer
+from .patch_server_state import PatchServerState
+from .pause_clear_cache import PauseClearCache
+from .pause_mode import PauseMode
+from .problem import Problem
+from .prompt_logprob import PromptLogprob
+from .prompt_logprobs_item_type_0 import PromptLogprobsItemType0
+from .readiness import Readiness
+from .readiness_servers_item import ReadinessServersItem
+from .reset_prefix_cache_reset_external import ResetPrefixCacheResetExternal
+from .reset_prefix_cache_reset_running_requests import (
+    ResetPrefixCacheResetRunningRequests,
+)
+from .server import Server
+from .server_details import ServerDetails
+from .server_event import ServerEvent
+from .server_event_type import ServerEventType
+from .server_info_config_format import ServerInfoConfigFormat
+from .server_kind import ServerKind
+from .server_list import ServerList
+from .server_state import ServerState
+from .sleep_mode import SleepMode
+from .start_sync import StartSync
+from .sync_error import SyncError
+from .sync_event import SyncEvent
+from .sync_event_type import SyncEventType
+from .sync_mode import SyncMode
+from .sync_phase import SyncPhase
+from .sync_server import SyncServer
+from .sync_server_phase import SyncServerPhase
+from .tokenize_chat import TokenizeChat
+from .tokenize_chat_chat_template_kwargs_type_0 import (
+    TokenizeChatChatTemplateKwargsType0,
+)
+from .tokenize_response import TokenizeResponse
+from .tokenize_text import TokenizeText
+from .trl_chat_request import TrlChatRequest
+from .trl_chat_request_chat_template_kwargs_type_0 import (
+    TrlChatRequestChatTemplateKwargsType0,
+)
+from .trl_chat_request_generation_kwargs_type_0 import (
+    TrlChatRequestGenerationKwargsType0,
+)
+from .trl_chat_request_tools_type_0_item import TrlChatRequestToolsType0Item
+from .trl_error import TrlError
+from .trl_generate_request import TrlGenerateRequest
+from .trl_generate_request_generation_kwargs_type_0 import (
+    TrlGenerateRequestGenerationKwargsType0,
+)
+from .trl_generate_response import TrlGenerateResponse
+from .trl_health import TrlHealth
+from .trl_health_status import TrlHealthStatus
+from .trl_init_communicator import TrlInitCommunicator
+from .trl_message import TrlMessage
+from .trl_named_param import TrlNamedParam
+from .trl_named_params import TrlNamedParams
+from .trl_sequence_logprobs_request import TrlSequenceLogprobsRequest
+from .trl_sequence_logprobs_request_response_format import (
+    TrlSequenceLogprobsRequestResponseFormat,
+)
+from .trl_sequence_logprobs_response import TrlSequenceLogprobsResponse
+from .trl_tensor_parallel_size import TrlTensorParallelSize
+from .trl_validation_error import TrlValidationError
+from .trl_validation_error_detail_item import TrlValidationErrorDetailItem
+from .upload_source import UploadSource
+from .upload_source_kind import UploadSourceKind
+from .usage import Usage
+from .usage_prompt_tokens_details_type_0 import UsagePromptTokensDetailsType0
+from .version_info import VersionInfo
+from .version_info_name import VersionInfoName
+from .vllm_abort_requests import VllmAbortRequests
+from .vllm_aborted import VllmAborted
+from .vllm_awake import VllmAwake
+from .vllm_finish_weight_update import VllmFinishWeightUpdate
+from .vllm_init_weight_transfer import VllmInitWeightTransfer
+from .vllm_init_weight_transfer_init_info import VllmInitWeightTransferInitInfo
+from .vllm_is_paused import VllmIsPaused
+from .vllm_is_sleeping import VllmIsSleeping
+from .vllm_message import VllmMessage
+from .vllm_reset_prefix_cache import VllmResetPrefixCache
+from .vllm_server_info import VllmServerInfo
+from .vllm_server_info_vllm_config_type_1 import VllmServerInfoVllmConfigType1
+from .vllm_server_load import VllmServerLoad
+from .vllm_sleeping import VllmSleeping
+from .vllm_start_weight_update import VllmStartWeightUpdate
+from .vllm_status import VllmStatus
+from .vllm_update_weight_version import VllmUpdateWeightVersion
+from .vllm_update_weights import VllmUpdateWeights
+from .vllm_update_weights_update_info_type_0 import VllmUpdateWeightsUpdateInfoType0
+from .vllm_update_weights_update_info_type_1_item import (
+    VllmUpdateWeightsUpdateInfoType1Item,
+)
+from .vllm_weight_info import VllmWeightInfo
+from .vllm_weight_version_set import VllmWeightVersionSet
+from .weight_sync import WeightSync
+from .weight_sync_list import WeightSyncList
+from .weight_sync_state import WeightSyncState
+from .weight_version_list import WeightVersionList
+from .weight_version_record import WeightVersionRecord
+from .world_size import WorldSize
+
+__all__ = (
+    "AttachServer",
+    "AttachServerKind",
+    "AuditEntry",
+    "AuditList",
+    "ChatChoice",
+    "ChatCompletionRequest",
+    "ChatCompletionRequestChatTemplateKwargsType0",
+    "ChatCompletionRequestLogitBiasType0",
+    "ChatCompletionRequestStreamOptionsType0",
+    "ChatCompletionRequestToolChoiceType1",
+    "ChatCompletionResponse",
+    "ChatCompletionResponseObject",
+    "ChatContentPart",
+    "ChatLogprobs",
+    "ChatLogprobsContentType0Item",
+    "ChatLogprobsContentType0ItemTopLogprobsItem",
+    "ChatMessageOut",
+    "ChatRequestMessage",
+    "ChatTool",
+    "CompletionChoice",
+    "CompletionLogprobs",
+    "CompletionLogprobsTopLogprobsItemType0",
+    "CompletionRequest",
+    "CompletionRequestLogitBiasType0",
+    "CompletionRequestStreamOptionsType0",
+    "CompletionResponse",
+    "CompletionResponseObject",
+    "DetokenizeRequest",
+    "DetokenizeResponse",
+    "DiskSource",
+    "DiskSourceKind",
+    "DryRunResult",
+    "DryRunResultServersItem",
+    "ErrorCode",
+    "FinishReason",
+    "Fleet",
+    "FleetState",
+    "FleetStateEvent",
+    "FleetStateEventType",
+    "GetOpenApiResponse200",
+    "GetWorldSizeIncludeDp",
+    "HttpSource",
+    "HttpSourceKind",
+    "Liveness",
+    "LivenessStatus",
+    "Model",
+    "ModelList",
+    "ModelListObject",
+    "ModelObject",
+    "ModelPermissionItem",
+    "NcclSource",
+    "NcclSourceKind",
+    "NotReady",
+    "NotReadyServersItem",
+    "OpenAiError",
+    "OpenAiErrorError",
+    "PatchServer",
+    "PatchServerState",
+    "PauseClearCache",
+    "PauseMode",
+    "Problem",
+    "PromptLogprob",
+    "PromptLogprobsItemType0",
+    "Readiness",
+    "ReadinessServersItem",
+    "ResetPrefixCacheResetExternal",
+    "ResetPrefixCacheResetRunningRequests",
+    "Server",
+    "ServerDetails",
+    "ServerEvent",
+    "ServerEventType",
+    "ServerInfoConfigFormat",
+    "ServerKind",
+    "ServerList",
+    "ServerState",
+    "SleepMode",
+    "StartSync",
+    "SyncError",
+    "SyncEvent",
+    "SyncEventType",
+    "SyncMode",
+    "SyncPhase",
+    "SyncServer",
+    "SyncServerPhase",
+    "TokenizeChat",
+    "TokenizeChatChatTemplateKwargsType0",
+    "TokenizeResponse",
+    "TokenizeText",
+    "TrlChatRequest",
+    "TrlChatRequestChatTemplateKwargsType0",
+    "TrlChatRequestGenerationKwargsType0",
+    "TrlChatRequestToolsType0Item",
+    "TrlError",
+    "TrlGenerateRequest",
+    "TrlGenerateRequestGenerationKwargsType0",
+    "TrlGenerateResponse",
+    "TrlHealth",
+    "TrlHealthStatus",
+    "TrlInitCommunicator",
+    "TrlMessage",
+    "TrlNamedParam",
+    "TrlNamedParams",
+    "TrlSequenceLogprobsRequest",
+    "TrlSequenceLogprobsRequestResponseFormat",
+    "TrlSequenceLogprobsResponse",
+    "TrlTensorParallelSize",
+    "TrlValidationError",
+    "TrlValidationErrorDetailItem",
+    "UploadSource",
+    "UploadSourceKind",
+    "Usage",
+    "UsagePromptTokensDetailsType0",
+    "VersionInfo",
+    "VersionInfoName",
+    "VllmAbortRequests",
+    "VllmAborted",
+    "VllmAwake",
+    "VllmFinishWeightUpdate",
+    "VllmInitWeightTransfer",
+    "VllmInitWeightTransferInitInfo",
+    "VllmIsPaused",
+    "VllmIsSleeping",
+    "VllmMessage",
+    "VllmResetPrefixCache",
+    "VllmServerInfo",
+    "VllmServerInfoVllmConfigType1",
+    "VllmServerLoad",
+    "VllmSleeping",
+    "VllmStartWeightUpdate",
+    "VllmStatus",
+    "VllmUpdateWeightVersion",
+    "VllmUpdateWeights",
+    "VllmUpdateWeightsUpdateInfoType0",
+    "VllmUpdateWeightsUpdateInfoType1Item",
+    "VllmWeightInfo",
+    "VllmWeightVersionSet",
+    "WeightSync",
+    "WeightSyncList",
+    "WeightSyncState",
+    "WeightVersionList",
+    "WeightVersionRecord",
+    "WorldSize",
+)

@@ -1,0 +1,47 @@
+from typing import Literal
+
+GetWorldSizeIncludeDp = Literal[
+    "0",
+    "1",
+    "f",
+    "FALSE",
+    "false",
+    "False",
+    "n",
+    "no",
+    "off",
+    "on",
+    "t",
+    "True",
+    "true",
+    "TRUE",
+    "y",
+    "yes",
+]
+
+GET_WORLD_SIZE_INCLUDE_DP_VALUES: set[GetWorldSizeIncludeDp] = {
+    "0",
+    "1",
+    "f",
+    "FALSE",
+    "false",
+    "False",
+    "n",
+    "no",
+    "off",
+    "on",
+    "t",
+    "True",
+    "true",
+    "TRUE",
+    "y",
+    "yes",
+}
+
+
+def check_get_world_size_include_dp(value: str) -> GetWorldSizeIncludeDp:
+    if value in GET_WORLD_SIZE_INCLUDE_DP_VALUES:
+        return value
+    raise TypeError(
+        f"Unexpected value {value!r}. Expected one of {GET_WORLD_SIZE_INCLUDE_DP_VALUES!r}"
+    )

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+T = TypeVar("T", bound="TrlTensorParallelSize")
+
+
+@_attrs_define
+class TrlTensorParallelSize:
+    """
+    Example:
+        {'tensor_parallel_size': 1}
+
+    Attributes:
+        tensor_parallel_size (int):
+    """
+
+    tensor_parallel_size: int
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        tensor_parallel_size = self.tensor_parallel_size
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "tensor_parallel_size": tensor_parallel_size,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        d = dict(src_dict)
+        tensor_parallel_size = d.pop("tensor_parallel_size")
+
+        trl_tensor_parallel_size = cls(
+            tensor_parallel_size=tensor_parallel_size,
+        )
+
+        trl_tensor_parallel_size.additional_properties = d
+        return trl_tensor_parallel_size
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
