@@ -5,7 +5,12 @@ import { pathToFileURL } from "node:url";
 
 const [, , base, model, folder] = process.argv;
 const entry = createRequire(`${folder}/`).resolve("openai");
-const { default: OpenAI, NotFoundError, BadRequestError, APIConnectionTimeoutError } = await import(pathToFileURL(entry).href);
+const {
+  default: OpenAI,
+  NotFoundError,
+  BadRequestError,
+  APIConnectionTimeoutError,
+} = await import(pathToFileURL(entry).href);
 const client = new OpenAI({ baseURL: `${base}/v1`, apiKey: "not-needed", maxRetries: 0 });
 const messages = [{ role: "user", content: "What is 17 + 25?" }];
 
@@ -26,7 +31,13 @@ const checks = {
     assert.equal(whole.choices[0].finish_reason, "stop");
   },
   async "completions with logprobs"() {
-    const answer = await client.completions.create({ model, prompt: "17 + 25 =", max_tokens: 4, temperature: 0, logprobs: 2 });
+    const answer = await client.completions.create({
+      model,
+      prompt: "17 + 25 =",
+      max_tokens: 4,
+      temperature: 0,
+      logprobs: 2,
+    });
     const { tokens, token_logprobs } = answer.choices[0].logprobs;
     assert.equal(tokens.length, token_logprobs.length);
     assert.equal(answer.usage.completion_tokens, tokens.length);
@@ -42,10 +53,19 @@ const checks = {
     });
   },
   async "time-out is its class"() {
-    await assert.rejects(client.chat.completions.create({ model, messages }, { timeout: 1 }), APIConnectionTimeoutError);
+    await assert.rejects(
+      client.chat.completions.create({ model, messages }, { timeout: 1 }),
+      APIConnectionTimeoutError,
+    );
   },
   async "a stream can be left"() {
-    const stream = await client.chat.completions.create({ model, messages, stream: true, max_tokens: 200, temperature: 1 });
+    const stream = await client.chat.completions.create({
+      model,
+      messages,
+      stream: true,
+      max_tokens: 200,
+      temperature: 1,
+    });
     for await (const _ of stream) break;
     const after = await client.chat.completions.create({ model, messages, max_tokens: 1 });
     assert.equal(after.usage.completion_tokens, 1);

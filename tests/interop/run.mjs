@@ -3,7 +3,7 @@
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { binaryOf } from "../../scripts/runtimes.mjs";
@@ -52,13 +52,17 @@ async function waitFor(url, seconds, child) {
 }
 
 function start(command, args, environment = {}) {
-  const child = spawn(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...environment } });
+  const child = spawn(command, args, {
+    cwd: repository,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...environment },
+  });
   started.push(child);
   return child;
 }
 
 async function startGateway(port, args) {
-  const child = start(binaryOf("bun"), ["src/cli/main.ts", "serve", "--port", String(port), "--log-level", "error", ...args]);
+  const child = start(binaryOf("bun"), ["src/cli/main.ts", "serve", "--port", String(port), ...args]);
   await waitFor(`http://127.0.0.1:${port}/readyz`, 120, child);
   return { child, url: `http://127.0.0.1:${port}` };
 }
@@ -66,7 +70,10 @@ async function startGateway(port, args) {
 async function stop(child) {
   if (child.exitCode !== null) return;
   child.kill("SIGTERM");
-  await Promise.race([new Promise((done) => child.once("close", done)), sleep(15_000).then(() => child.kill("SIGKILL"))]);
+  await Promise.race([
+    new Promise((done) => child.once("close", done)),
+    sleep(15_000).then(() => child.kill("SIGKILL")),
+  ]);
 }
 
 function count(label, ok) {
@@ -79,7 +86,11 @@ function count(label, ok) {
 async function pytest(file, environment, extraPath) {
   const env = { ...process.env, VLLM_TARGET_DEVICE: "cpu", HF_HUB_OFFLINE: "1", ...environment };
   if (extraPath !== undefined) env.PYTHONPATH = extraPath;
-  const { code, output } = await run(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", `tests/interop/python/${file}`], { env });
+  const { code, output } = await run(
+    python,
+    ["-m", "pytest", "-q", "-p", "no:cacheprovider", `tests/interop/python/${file}`],
+    { env },
+  );
   const good = Number(/(\d+) passed/.exec(output)?.[1] ?? 0);
   const bad = Number(/(\d+) failed/.exec(output)?.[1] ?? 0) + Number(/(\d+) error/.exec(output)?.[1] ?? 0);
   passed += good;
@@ -93,13 +104,23 @@ try {
   const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
   if (wanted("openai")) {
     await pytest("test_openai.py", environment);
-    const { output } = await run(binaryOf("node"), ["tests/interop/openai.node.mjs", gateway.url, "tide-nano", join(root, "node")]);
+    const { output } = await run(binaryOf("node"), [
+      "tests/interop/openai.node.mjs",
+      gateway.url,
+      "tide-nano",
+      join(root, "node"),
+    ]);
     passed += output.match(/^ok /gm)?.length ?? 0;
     failed += output.match(/^not ok /gm)?.length ?? 0;
   }
   if (wanted("trl")) {
     await pytest("test_trl_native.py", environment);
-    for (const version of ["0.17.0", "1.10.0"]) await pytest("test_trl_legacy.py", environment, join(root, `trl-${version}`));
+    for (const version of ["0.17.0", "1.10.0"])
+      await pytest(
+        "test_trl_legacy.py",
+        environment,
+        [join(root, `trl-${version}`), "tests/interop/python/shims"].join(delimiter),
+      );
   }
   if (wanted("fuzz")) {
     const { code, output } = await run(python, ["tests/interop/python/fuzz.py", gateway.url, String(FUZZ_REQUESTS)]);
@@ -111,7 +132,23 @@ try {
     const model = join(repository, "models/tide-nano/base");
     const upstream = start(
       join(root, "venv/bin/vllm"),
-      ["serve", model, "--host", "127.0.0.1", "--port", "18100", "--served-model-name", "tide-nano", "--enforce-eager", "--dtype", "float32", "--max-model-len", String(readContext(model)), "--kv-cache-memory-bytes", "268435456"],
+      [
+        "serve",
+        model,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "18100",
+        "--served-model-name",
+        "tide-nano",
+        "--enforce-eager",
+        "--dtype",
+        "float32",
+        "--max-model-len",
+        String(readContext(model)),
+        "--kv-cache-memory-bytes",
+        "268435456",
+      ],
       {
         PATH: `${join(root, "venv/bin")}:${process.env.PATH}`,
         VLLM_TARGET_DEVICE: "cpu",
@@ -125,7 +162,11 @@ try {
     );
     await waitFor(`${upstreamUrl}/health`, 240, upstream);
     const front = await startGateway(18081, ["--upstream", upstreamUrl]);
-    await pytest("test_vllm_smoke.py", { TIDEGATE_URL: front.url, UPSTREAM_URL: upstreamUrl, TIDEGATE_MODEL: "tide-nano" });
+    await pytest("test_vllm_smoke.py", {
+      TIDEGATE_URL: front.url,
+      UPSTREAM_URL: upstreamUrl,
+      TIDEGATE_MODEL: "tide-nano",
+    });
     await pytest("test_openai_upstream.py", { TIDEGATE_URL: front.url, TIDEGATE_MODEL: "tide-nano" });
     await stop(front.child);
     await stop(upstream);
