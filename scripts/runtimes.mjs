@@ -36,6 +36,7 @@ const CANDIDATES = {
     `@oven/bun-${platform}-${arch}-musl-baseline/bin/bun`,
   ],
   deno: [`@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}/deno`],
+  workerd: [`@cloudflare/workerd-${platform}-${arch === "x64" ? "64" : arch}/bin/workerd`],
   node: [`node-${platform}-${arch}/bin/node`],
 };
 

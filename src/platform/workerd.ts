@@ -1,56 +1,60 @@
 /**
- * workerd (edge): a data plane in front of upstreams. No files, no processes, and no timer outlives its request, so the
- * fleet is looked at again when the last look is older than the probe interval, instead of by probes in the background.
+ * workerd (edge): a data plane in front of upstreams, without files and processes. The gateway lives in a Durable
+ * Object, since elsewhere no timer outlives its request and no two requests may share a socket.
  */
 import { type App, createApp } from "../app.ts";
-import { type Config, parseConfig } from "../config.ts";
+import { parseConfig } from "../config.ts";
 import { toGatewayError } from "../errors.ts";
 import { createGateway } from "../gateway.ts";
-import type { Ports } from "../ports.ts";
 import { readEnvironment } from "./environment.ts";
-import { identityUnlessAsked } from "./shared/encoding.ts";
+import { createEdgePorts } from "./shared/edge-ports.ts";
 
 /** At the edge a request must not wait long for an upstream that is away. */
 const DEFAULTS = { upstreamWait: "5" };
 
-const createPorts = (): Ports => ({
-  runtime: "workerd",
-  clock: {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    timer(milliseconds, callback) {
-      const timer = setTimeout(callback, Math.max(0, milliseconds));
-      return { cancel: () => clearTimeout(timer) };
-    },
-  },
-  random: { uuid: () => crypto.randomUUID(), float: () => Math.random() },
-  fetch: (url, init) => fetch(url, { redirect: "manual", ...identityUnlessAsked(init) }),
-  // biome-ignore lint/suspicious/noConsole: the console is the only log sink of this runtime.
-  writeLine: (line) => console.log(line),
-});
-
-let config: Config | undefined;
-let served: { readonly app: App; readonly until: number } | undefined;
-
-/** A started app. Not shared while it starts: a request must not wait for the sockets of another. */
-async function open(settings: Config): Promise<App> {
-  const gateway = createGateway(settings, createPorts());
-  const app = createApp(gateway);
-  // Where no upstream answers, the routes say so themselves.
-  await gateway.start(new AbortController().signal).catch(() => undefined);
-  served = { app, until: Date.now() + settings.probeInterval * 1000 };
-  return app;
+/** What this file uses of a Durable Object namespace. */
+interface Namespace {
+  idFromName(name: string): unknown;
+  get(id: unknown): { fetch(request: Request): Promise<Response> };
 }
 
-async function handle(request: Request, env: Readonly<Record<string, unknown>>): Promise<Response> {
-  try {
-    config ??= parseConfig({ ...DEFAULTS, ...readEnvironment(env) });
-    const app = served !== undefined && Date.now() < served.until ? served.app : await open(config);
-    return await app.fetch(request, env);
-  } catch (error) {
-    const { code, message, type } = toGatewayError(error);
-    return Response.json({ error: { message, type, param: null, code } }, { status: 500 });
+type Bindings = Readonly<Record<string, unknown>> & { readonly TIDEGATE?: Namespace };
+
+/** The one gateway. Lives as long as requests or probes keep coming; a new one starts with the next request. */
+export class GatewayObject {
+  readonly #env: Bindings;
+  #app: Promise<App> | undefined;
+
+  constructor(_state: unknown, env: Bindings) {
+    this.#env = env;
+  }
+
+  /** Serves a request; the first one starts the gateway. */
+  async fetch(request: Request): Promise<Response> {
+    try {
+      this.#app ??= this.#open();
+      return await (await this.#app).fetch(request, this.#env);
+    } catch (error) {
+      this.#app = undefined;
+      const { code, message, type } = toGatewayError(error);
+      return Response.json({ error: { message, type, param: null, code } }, { status: 500 });
+    }
+  }
+
+  async #open(): Promise<App> {
+    const gateway = createGateway(parseConfig({ ...DEFAULTS, ...readEnvironment(this.#env) }), createEdgePorts());
+    // An upstream that is away is tried again by the probes; the routes say so meanwhile.
+    await gateway.start(new AbortController().signal).catch(() => undefined);
+    return createApp(gateway);
   }
 }
 
-export default { fetch: handle };
+export default {
+  fetch(request: Request, { TIDEGATE }: Bindings): Response | Promise<Response> {
+    if (TIDEGATE !== undefined) {
+      // A request made anew carries the signal of the client; the one that came in does not.
+      return TIDEGATE.get(TIDEGATE.idFromName("gateway")).fetch(new Request(request, { signal: request.signal }));
+    }
+    return new Response("bind the Durable Object class GatewayObject under the name TIDEGATE\n", { status: 500 });
+  },
+};

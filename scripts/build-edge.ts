@@ -11,7 +11,7 @@ import { binaryOf, ROOT } from "./runtimes.mjs";
 export const EDGE_FILE = fileURLToPath(new URL("dist/workerd.js", ROOT));
 
 /** Builds it; throws when that fails. */
-export function buildEdge() {
+export function buildEdge(): string {
   const entry = fileURLToPath(new URL("src/platform/workerd.ts", ROOT));
   const args = ["build", entry, "--target=browser", "--format=esm", "--conditions=workerd", `--outfile=${EDGE_FILE}`];
   const { status, stderr } = spawnSync(binaryOf("bun"), args, { encoding: "utf8" });
