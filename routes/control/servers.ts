@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { PageQuery } from "../../src/contract/control/paging.ts";
 import { AttachServer, PatchServer, Server, ServerList } from "../../src/contract/control/servers.ts";
 import { ReplicaId } from "../../src/contract/ids.ts";
-import { GatewayError } from "../../src/errors.ts";
+import { GatewayError, invalidValue } from "../../src/errors.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { problems } from "../../src/http/problem-responses.ts";
 import { readBody } from "../../src/http/validation.ts";
@@ -39,6 +39,7 @@ export const listServers = defineRoute({
     const { limit, after } = c.req.valid("query");
     const newest = c.get("gateway").fleet.snapshot().servers.toReversed();
     const start = after === undefined ? 0 : newest.findIndex((server) => server.id === after) + 1;
+    if (after !== undefined && start === 0) throw invalidValue("after", after, "the id of a server");
     return c.json({ servers: newest.slice(start, start + limit) }, 200);
   },
 });

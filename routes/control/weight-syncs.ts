@@ -109,8 +109,10 @@ async function received(c: Context<AppEnv>, sync: WeightSync): Promise<WeightSyn
   for await (const event of syncs.events(sync.id, c.get("signal"))) {
     if (event.type !== "sync") continue;
     latest = event.sync;
-    if (latest.state !== "running" || latest.phase !== "receive") break;
+    if (latest.state !== "running" || latest.phase !== "receive") return latest;
   }
+  // The feed also ends with the call itself; then there is a reason to tell instead.
+  c.get("signal").throwIfAborted();
   return latest;
 }
 

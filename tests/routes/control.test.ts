@@ -1,58 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { FleetEvent } from "../../src/contract/control/fleet.ts";
 import type { Server } from "../../src/contract/control/servers.ts";
-import type { StartSync, WeightSync } from "../../src/contract/control/weight-syncs.ts";
+import type { WeightSync } from "../../src/contract/control/weight-syncs.ts";
 import type { ReplicaId } from "../../src/contract/ids.ts";
 import { GatewayError } from "../../src/errors.ts";
-import type { Gateway } from "../../src/gateway-types.ts";
 import { createFakeGateway, SERVER, SYNC } from "../support/fake-gateway.ts";
-import { chunked, createHttpApp } from "../support/http-app.ts";
-
-const RUNNING: WeightSync = { ...SYNC, state: "running", phase: "stage", digest: null, finished_at: null };
-const FAILED: WeightSync = {
-  ...SYNC,
-  state: "failed",
-  phase: "stage",
-  error: {
-    code: "weights_shape_mismatch",
-    phase: "stage",
-    tensor: "lm_head.weight",
-    message: "lm_head.weight is [2].",
-  },
-};
-const DISK = { source: { kind: "disk", path: "/models/next" } };
-const OCTETS = { "content-type": "application/octet-stream" };
-
-const json = async <T>(response: Response | Promise<Response>): Promise<T> => (await (await response).json()) as T;
-
-interface ProblemBody {
-  readonly status: number;
-  readonly code: string;
-  readonly detail: string;
-  readonly param?: string;
-  readonly phase?: string;
-  readonly tensor?: string;
-}
-
-/** An app whose `syncs.start` writes down what it was given. */
-function recordingApp(answer: WeightSync = SYNC, more: Partial<Gateway["syncs"]> = {}) {
-  const started: { request: StartSync; by: Parameters<Gateway["syncs"]["start"]>[1]; bytes: number }[] = [];
-  const app = createHttpApp({
-    over: {
-      syncs: {
-        start: async (request, by, upload) => {
-          let bytes = 0;
-          for await (const piece of upload ?? []) bytes += piece.byteLength;
-          started.push({ request, by, bytes });
-          return answer;
-        },
-        ...more,
-      },
-    },
-  });
-  return { app, started };
-}
+import { createHttpApp } from "../support/http-app.ts";
+import { DISK, FAILED, json, type ProblemBody, RUNNING, recordingApp } from "../support/syncs.ts";
 
 describe("fleet and servers", () => {
   test("the fleet is one object", async () => {
@@ -78,6 +32,7 @@ describe("fleet and servers", () => {
     ["limit=1001", "limit"],
     ["limit=many", "limit"],
     ["after=", "after"],
+    ["after=nobody", "after"],
   ] as const) {
     test(`?${query} is refused by name`, async () => {
       const response = await createHttpApp().request(`/api/servers?${query}`);
@@ -265,60 +220,6 @@ describe("starting a weight sync in JSON", () => {
   });
 });
 
-describe("uploading weights", () => {
-  test("the body is streamed, the query says the rest", async () => {
-    const { app, started } = recordingApp(RUNNING);
-    const response = await app.request(
-      "/api/weight-syncs?version=9&label=step-9&partial=true&mode=keep&deadline_s=30",
-      {
-        ...chunked(new Uint8Array(3), new Uint8Array(4)),
-        headers: OCTETS,
-      },
-    );
-    assert.equal(response.status, 202);
-    assert.equal(started[0]?.bytes, 7);
-    assert.deepEqual(started[0]?.request, {
-      version: 9,
-      label: "step-9",
-      source: { kind: "upload" },
-      mode: "keep",
-      deadline_s: 30,
-      verify: true,
-      partial: true,
-    });
-  });
-
-  test("is answered when the body was read, and a bad file at once", async () => {
-    const receiving: WeightSync = { ...RUNNING, phase: "receive" };
-    const { app } = recordingApp(receiving, {
-      async *events() {
-        yield { type: "sync", sync: receiving };
-        yield { type: "sync", sync: FAILED };
-      },
-    });
-    const response = await app.request("/api/weight-syncs", { ...chunked(new Uint8Array(3)), headers: OCTETS });
-    assert.equal(response.status, 400);
-    assert.equal((await json<ProblemBody>(response)).tensor, "lm_head.weight");
-  });
-
-  for (const [query, param] of [
-    ["version=new", "version"],
-    ["partial=maybe", "partial"],
-    ["mode=now", "mode"],
-    ["deadline_s=0", "deadline_s"],
-    ["colour=red", "colour"],
-  ]) {
-    test(`?${query} is refused by name`, async () => {
-      const { app, started } = recordingApp();
-      const init = { ...chunked(new Uint8Array(3)), headers: OCTETS };
-      const response = await app.request(`/api/weight-syncs?${query}`, init);
-      assert.equal(response.status, 400);
-      assert.equal((await json<ProblemBody>(response)).param, param);
-      assert.equal(started.length, 0);
-    });
-  }
-});
-
 describe("weight syncs and versions as resources", () => {
   test("get, list, abort", async () => {
     const app = createHttpApp();
@@ -372,55 +273,5 @@ describe("weight syncs and versions as resources", () => {
     const verdict = { possible: false, servers: [], reasons: ["two world sizes"], bytes_total: 1, digest: null };
     const app = createHttpApp({ over: { syncs: { dryRun: async () => verdict } } });
     assert.deepEqual(await json(app.send("POST", "/api/weight-syncs/dry-run", DISK)), verdict);
-  });
-});
-
-describe("event feeds", () => {
-  test("events have name, id and data, and the feed ends with its source", async () => {
-    const app = createHttpApp({
-      over: {
-        syncs: {
-          async *events() {
-            yield { type: "sync", sync: RUNNING };
-            yield { type: "sync", sync: SYNC };
-          },
-        },
-      },
-    });
-    const response = await app.request("/api/weight-syncs/ws_1/events");
-    assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
-    const [retry, first, second, rest] = (await response.text()).split("\n\n");
-    assert.equal(retry, "retry: 2000");
-    assert.deepEqual(first?.split("\n").slice(0, 2), ["id: 1", "event: sync"]);
-    assert.deepEqual(second?.split("\n").slice(0, 2), ["id: 2", "event: sync"]);
-    assert.equal((JSON.parse(second?.split("\n")[2]?.slice(6) ?? "") as { sync: WeightSync }).sync.state, "completed");
-    assert.equal(rest, "");
-  });
-
-  test("a silent feed sends a comment every 15 s, and gives its source back when the reader leaves", async () => {
-    let ended = false;
-    const app = createHttpApp({
-      over: {
-        fleet: {
-          async *events(signal): AsyncGenerator<FleetEvent> {
-            try {
-              await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-            } finally {
-              ended = true;
-            }
-          },
-        },
-      },
-    });
-    const response = await app.request("/api/events");
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-    const read = async (): Promise<string> => new TextDecoder().decode((await reader.read()).value);
-    assert.equal(await read(), "retry: 2000\n\n");
-    const beat = read();
-    await app.clock.advance(15_000);
-    assert.match(await beat, /^: /);
-    await reader.cancel();
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.equal(ended, true);
   });
 });
