@@ -51,10 +51,7 @@ export class GatewayObject {
 
 export default {
   fetch(request: Request, { TIDEGATE }: Bindings): Response | Promise<Response> {
-    if (TIDEGATE !== undefined) {
-      // A request made anew carries the signal of the client; the one that came in does not.
-      return TIDEGATE.get(TIDEGATE.idFromName("gateway")).fetch(new Request(request, { signal: request.signal }));
-    }
+    if (TIDEGATE !== undefined) return TIDEGATE.get(TIDEGATE.idFromName("gateway")).fetch(request);
     return new Response("bind the Durable Object class GatewayObject under the name TIDEGATE\n", { status: 500 });
   },
 };
