@@ -10,14 +10,14 @@ const PAGE = new URL("../docs/configuration.md", import.meta.url);
 const BEGIN = "<!-- generated: npm run docs -->";
 const END = "<!-- end -->";
 
-const escape = (text: string): string => text.replaceAll("|", "\\|");
+const toCell = (text: string): string => text.replaceAll("|", "\\|");
 
 function toRow(field: ConfigField): string {
   const facts = factsOf(field);
   const isList = facts.type === "array";
   const usual = facts.default === undefined || isList ? "" : `\`${facts.default}\``;
   const accepted = toAccepted(facts) ?? (isList ? "texts" : "text");
-  return `| \`${toFlag(field)}\` | \`${toEnvironmentName(field)}\` | \`${field}\` | ${usual} | ${escape(accepted)} | ${escape(facts.description ?? "")} |`;
+  return `| \`${toFlag(field)}\` | \`${toEnvironmentName(field)}\` | \`${field}\` | ${usual} | ${toCell(accepted)} | ${toCell(facts.description ?? "")} |`;
 }
 
 /** The page with its table made anew; everything around the table stays. */
