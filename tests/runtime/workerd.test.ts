@@ -78,8 +78,6 @@ if (workerd === undefined) {
   dataPlane("workerd", startOnWorkerd, {
     "a client that leaves before the answer cancels it upstream within a second":
       "workerd notices a client that left only when it writes to it; the deadline of the request ends the call",
-    "a stream that breaks off ends with an error event":
-      "workerd drops what it had read when an upstream breaks off; the client gets a 502 instead",
   });
   describe("workerd", () => {
     test("an embedded model is refused by name", async () => {

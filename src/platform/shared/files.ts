@@ -1,7 +1,19 @@
 /** The `Files` port over `node:fs/promises`, which all three server runtimes have. Knows nothing of what the files hold. */
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import {
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
 import { resolve } from "node:path";
-import type { FileReader, FileStat, Files, FileWriter } from "../../ports.ts";
+import type { DirectoryFiles, FileReader, FileStat, FileWriter } from "../../ports.ts";
 
 /** Largest file that `readText` takes when the caller names no limit: tokenizers of 20 MiB exist, 64 MiB ones do not. */
 const TEXT_LIMIT = 64 * 2 ** 20;
@@ -70,8 +82,34 @@ function createWriter(handle: FileHandle): FileWriter {
   };
 }
 
+async function copyFlushed(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  const handle = await open(to, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What opening or flushing a directory gives where that is not possible: Windows, some network file systems. */
+const NO_DIRECTORY_SYNC: ReadonlySet<unknown> = new Set(["EISDIR", "EPERM", "EINVAL", "ENOTSUP", "EBADF", "EACCES"]);
+
+async function flushDirectory(path: string): Promise<void> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (!NO_DIRECTORY_SYNC.has((error as { code?: unknown }).code)) throw error;
+  }
+}
+
 /** Creates the port. Relative paths are resolved against the working directory of the process. */
-export function createFiles(): Files {
+export function createFiles(): DirectoryFiles {
   return {
     resolve: (...parts) => resolve(...parts),
     stat: statPath,
@@ -90,5 +128,8 @@ export function createFiles(): Files {
     makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
     rename,
     remove: (path) => rm(path, { recursive: true, force: true }),
+    realPath: (path) => realpath(path),
+    copy: copyFlushed,
+    flushDirectory,
   };
 }

@@ -13,15 +13,49 @@ const IDLE_SOCKET_MILLISECONDS = 4000;
 /** Statuses whose `Response` must have no body. */
 const BODILESS = new Set([101, 204, 205, 304]);
 
-/** One chunk at a time, pulled: the reader's pace is the upstream's pace. Cancelling destroys the socket. */
+/** Bytes read ahead of the reader; then the upstream has to wait. */
+const READ_AHEAD = 256 * 1024;
+
+/**
+ * The body at the reader's pace. What arrived before an upstream broke off is handed on first: a stream of Node's own
+ * forgets it. Cancelling destroys the socket.
+ */
 function toStream(body: Readable): ReadableStream<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  const arrived: Uint8Array[] = [];
+  let bytes = 0;
+  let ended = false;
+  let failure: Error | undefined;
+  let wake = (): void => {};
+  body.on("data", (chunk: Uint8Array) => {
+    arrived.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes >= READ_AHEAD) body.pause();
+    wake();
+  });
+  body.on("end", () => {
+    ended = true;
+    wake();
+  });
+  // Told also when nobody reads any more; without a listener it would be fatal.
+  body.on("error", (error) => {
+    failure = error;
+    wake();
+  });
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const next = await chunks.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
+        while (arrived.length === 0 && !ended && failure === undefined) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+        const chunk = arrived.shift();
+        if (chunk !== undefined) {
+          bytes -= chunk.byteLength;
+          if (bytes < READ_AHEAD && body.isPaused()) body.resume();
+          controller.enqueue(chunk);
+        } else if (failure !== undefined) controller.error(failure);
+        else controller.close();
       },
       cancel: (reason) => void body.destroy(reason instanceof Error ? reason : undefined),
     },

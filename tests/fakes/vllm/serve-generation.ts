@@ -71,6 +71,8 @@ function createChunks(response: ServerResponse, faults: Faults) {
   return async (text: string | Uint8Array): Promise<boolean> => {
     if (response.destroyed || response.writableEnded) return false;
     if (faults.dropAfterChunks !== undefined && count >= faults.dropAfterChunks) {
+      // What was written leaves first: destroyed at once, some runtimes would take it back.
+      await new Promise((resolve) => setTimeout(resolve, 20));
       response.socket?.destroy();
       return false;
     }
