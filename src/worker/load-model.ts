@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { GatewayError, invalidValue } from "../errors.ts";
 import type { Sha256 } from "../ports.ts";
 import type { LoadedModel, LoadModelOptions } from "./batch-types.ts";
-import { buildLlamaGraph, COS_TABLE, SIN_TABLE } from "./graph/llama-graph.ts";
+import { buildDecoderGraph, COS_TABLE, SIN_TABLE } from "./graph/decoder-graph.ts";
 import { toModelProto } from "./graph/onnx-proto.ts";
 import { placeHeads } from "./graph/pad-heads.ts";
 import { toTensorParts, toWeightPlan } from "./graph/weight-plan.ts";
@@ -14,7 +14,7 @@ import { type ModelConfig, openModelConfig } from "./model-config.ts";
 import { pinnedFloat32, toPinned } from "./native/memory.ts";
 import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
 import { openTensorSource, type TensorSource } from "./read-weights.ts";
-import { toRotaryTables } from "./rope.ts";
+import { toLongestContext, toRotaryTables } from "./rope.ts";
 import { Decoder } from "./session.ts";
 
 /** What `loadModel` really returns; the batcher uses the decoder. */
@@ -36,8 +36,9 @@ function nodeSha256(): Sha256 {
 
 function choosePositions(config: ModelConfig, asked: number | undefined): number {
   if (asked === undefined) return config.maxPositions;
-  if (Number.isInteger(asked) && asked >= 1 && asked <= config.maxPositions) return asked;
-  throw invalidValue("max_model_len", asked, `an integer from 1 to ${config.maxPositions}, the model's own length`);
+  const longest = toLongestContext(config.rope, config.maxPositions);
+  if (Number.isInteger(asked) && asked >= 1 && asked <= longest) return asked;
+  throw invalidValue("max_model_len", asked, `an integer from 1 to ${longest}, the model's own length`);
 }
 
 interface Initializers {
@@ -74,6 +75,7 @@ async function readInitializers(
       }
       onProgress(bytesDone, source.totalBytes);
     }
+    if (entry.scale !== 1) for (let index = 0; index < data.length; index++) data[index]! *= entry.scale;
     tensors.set(entry.name, runtime.createTensor(data, entry.dims, "float32"));
     if (entry.packed) packed.add(entry.name);
   }
@@ -82,7 +84,8 @@ async function readInitializers(
 
 function addRotaryTables(tensors: Map<string, OrtTensor>, config: ModelConfig, positions: number): void {
   const columns = config.kernelHeadDim / 2;
-  const { cos, sin } = toRotaryTables(config.headDim, config.ropeTheta, positions, columns);
+  const { headDim, maxPositions, rope } = config;
+  const { cos, sin } = toRotaryTables(rope, { headDim, positions, maxPositions, columns });
   for (const [name, values] of [
     [COS_TABLE, cos],
     [SIN_TABLE, sin],
@@ -121,7 +124,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const runtime = openOnnxRuntime();
     const { tensors, packed } = await readInitializers(config, source, options.onProgress);
     addRotaryTables(tensors, config, positions);
-    const { graph, inputNames, outputNames } = buildLlamaGraph(config, positions);
+    const { graph, inputNames, outputNames } = buildDecoderGraph(config, positions);
     const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
       threads: 1,
       // Packed weights decode 1.2 to 2 times as fast as the plain ones (tide-nano, batch 1 to 8), for one copy at load.

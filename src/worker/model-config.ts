@@ -4,10 +4,19 @@
  */
 import { GatewayError, showValue } from "../errors.ts";
 import type { Files } from "../ports.ts";
+import {
+  ARCHITECTURES,
+  type Architecture,
+  type ArchitectureName,
+  type BiasRule,
+  isArchitectureName,
+} from "./architectures.ts";
+import { isObject, type Json, toCount, toFlag, toPositive, unsupported } from "./json-fields.ts";
+import { parseRope, type RopeParameters } from "./rope-config.ts";
 
 /** What the engine needs to know of a decoder. Sizes are counts of elements. */
 export interface ModelConfig {
-  readonly architecture: "LlamaForCausalLM";
+  readonly architecture: ArchitectureName;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -21,70 +30,60 @@ export interface ModelConfig {
   /** Longest context the weights were made for. */
   readonly maxPositions: number;
   readonly rmsNormEps: number;
-  readonly ropeTheta: number;
+  readonly rope: RopeParameters;
   /** The output head is the embedding table; `lm_head.weight` is then absent. */
   readonly tiedEmbeddings: boolean;
-  readonly attentionBias: boolean;
+  /** Biases of the query, key and value projections. */
+  readonly qkvBias: boolean;
+  /** Bias of the attention's output projection. */
+  readonly outputBias: boolean;
   readonly mlpBias: boolean;
+  /** Every query and key head is normalised before the rotary embedding. */
+  readonly queryKeyNorm: boolean;
+  /** Of each layer: how many tokens back a token sees, itself included; null = all. */
+  readonly windows: readonly (number | null)[];
 }
 
 /** config.json files are a few KB; a larger one is not one. */
 const CONFIG_BYTES_LIMIT = 1024 * 1024;
 /** Above any published model; guards the sizes computed from these fields. */
 const LIMIT = { vocabulary: 2 ** 22, width: 2 ** 20, layers: 1024, heads: 4096, positions: 2 ** 24 };
+/** `sliding_window` and `max_window_layers` where config.json leaves them out (transformers 5.19). */
+const DEFAULT_WINDOW = 4096;
+const DEFAULT_FULL_LAYERS = 28;
 
-const SUPPORTED = "supported: LlamaForCausalLM with silu, RMS norm and default rotary embedding";
+const toBias = (json: Json, rule: BiasRule) => (typeof rule === "boolean" ? rule : toFlag(json, rule));
 
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function unsupported(field: string, value: unknown, accepted: string): GatewayError {
-  return new GatewayError("unsupported", `config.json: ${field} ${showValue(value)} is not supported; ${accepted}.`, {
-    param: field,
-  });
-}
-
-function count(json: Json, field: string, limit: number, fallback?: number): number {
-  const value = json[field] ?? fallback;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= limit) return value;
-  throw new GatewayError(
-    "invalid_value",
-    `config.json: ${field} must be an integer from 1 to ${limit}, got ${showValue(value)}.`,
-    { param: field },
-  );
-}
-
-function positive(value: unknown, field: string): number {
-  if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
-  throw new GatewayError("invalid_value", `config.json: ${field} must be a number above 0, got ${showValue(value)}.`, {
-    param: field,
-  });
-}
-
-function flag(json: Json, field: string, fallback = false): boolean {
-  const value = json[field] ?? fallback;
-  if (typeof value === "boolean") return value;
-  throw new GatewayError("invalid_value", `config.json: ${field} must be true or false, got ${showValue(value)}.`, {
-    param: field,
-  });
-}
-
-/** transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 one `rope_parameters`; both are read. */
-function parseRope(json: Json): number {
-  for (const field of ["rope_parameters", "rope_scaling"]) {
-    const rope = json[field];
-    if (rope === undefined || rope === null) continue;
-    if (!isObject(rope)) throw unsupported(field, rope, "supported: an object or null");
-    const type = rope.rope_type ?? rope.type ?? "default";
-    if (type !== "default") throw unsupported(`${field}.rope_type`, type, 'supported: "default"');
-    if (rope.partial_rotary_factor !== undefined && rope.partial_rotary_factor !== 1) {
-      throw unsupported(`${field}.partial_rotary_factor`, rope.partial_rotary_factor, "supported: 1");
-    }
-    if (rope.rope_theta !== undefined) return positive(rope.rope_theta, `${field}.rope_theta`);
+function toArchitecture({ architectures }: Json): ArchitectureName {
+  if (Array.isArray(architectures) && architectures.length === 1 && isArchitectureName(architectures[0])) {
+    return architectures[0];
   }
-  return positive(json.rope_theta ?? 10_000, "rope_theta");
+  throw unsupported("architectures", architectures, `supported: ${Object.keys(ARCHITECTURES).join(", ")}`);
+}
+
+function toWindows(json: Json, { window }: Architecture, layers: number): (number | null)[] {
+  const all = (size: number | null) => Array.from({ length: layers }, () => size);
+  const given = json.sliding_window;
+  if (window === "none") {
+    if (given !== undefined && given !== null) throw unsupported("sliding_window", given, "supported: null");
+    return all(null);
+  }
+  if (given === null || (window === "chosen" && !toFlag(json, "use_sliding_window"))) return all(null);
+  const size = toCount(json, "sliding_window", LIMIT.positions, DEFAULT_WINDOW);
+  if (window === "all") return all(size);
+  const types = json.layer_types ?? null;
+  if (types === null) {
+    const full = toCount(json, "max_window_layers", LIMIT.layers, DEFAULT_FULL_LAYERS, 0);
+    return Array.from({ length: layers }, (_, layer) => (layer >= full ? size : null));
+  }
+  if (!Array.isArray(types) || types.length !== layers) {
+    throw unsupported("layer_types", types, `supported: a list of ${layers} types, one for each layer`);
+  }
+  return types.map((type, layer) => {
+    if (type === "sliding_attention") return size;
+    if (type === "full_attention") return null;
+    throw unsupported(`layer_types[${layer}]`, type, 'supported: "full_attention", "sliding_attention"');
+  });
 }
 
 /**
@@ -105,47 +104,49 @@ export function parseModelConfig(value: unknown): ModelConfig {
   if (!isObject(value)) {
     throw new GatewayError("invalid_value", `config.json must hold an object, got ${showValue(value)}.`);
   }
-  const architectures = value.architectures;
-  const architecture = Array.isArray(architectures) ? architectures[0] : architectures;
-  if (architecture !== "LlamaForCausalLM" || (architectures as unknown[]).length !== 1) {
-    throw unsupported("architectures", architectures, SUPPORTED);
-  }
+  const architecture = toArchitecture(value);
+  const traits: Architecture = ARCHITECTURES[architecture];
   const act = value.hidden_act ?? "silu";
   if (act !== "silu" && act !== "swish") throw unsupported("hidden_act", act, 'supported: "silu"');
-  for (const field of ["quantization_config", "sliding_window"]) {
-    if (value[field] !== undefined && value[field] !== null) throw unsupported(field, value[field], "supported: null");
-  }
-  if (value.partial_rotary_factor !== undefined && value.partial_rotary_factor !== 1) {
-    throw unsupported("partial_rotary_factor", value.partial_rotary_factor, "supported: 1");
-  }
-  const hiddenSize = count(value, "hidden_size", LIMIT.width);
-  const heads = count(value, "num_attention_heads", LIMIT.heads);
-  const kvHeads = count(value, "num_key_value_heads", LIMIT.heads, heads);
+  const quantized = value.quantization_config ?? null;
+  if (quantized !== null) throw unsupported("quantization_config", quantized, "supported: null");
+  const partial = value.partial_rotary_factor ?? 1;
+  if (partial !== 1) throw unsupported("partial_rotary_factor", partial, "supported: 1");
+  const hiddenSize = toCount(value, "hidden_size", LIMIT.width);
+  const heads = toCount(value, "num_attention_heads", LIMIT.heads);
+  // null means one for each query head; a field left out means the default of the architecture.
+  const kvDefault = value.num_key_value_heads === null ? heads : (traits.defaults.kvHeads ?? heads);
+  const kvHeads = toCount(value, "num_key_value_heads", LIMIT.heads, kvDefault);
   if (heads % kvHeads !== 0) {
     throw unsupported("num_key_value_heads", kvHeads, `it must divide num_attention_heads (${heads})`);
   }
-  const given = value.head_dim ?? undefined;
-  if (given === undefined && hiddenSize % heads !== 0) {
+  const given = value.head_dim ?? traits.defaults.headDim;
+  if (given === null && hiddenSize % heads !== 0) {
     throw unsupported("hidden_size", hiddenSize, `it must be a multiple of num_attention_heads (${heads})`);
   }
-  const headDim = given === undefined ? hiddenSize / heads : count(value, "head_dim", LIMIT.width);
+  const headDim = given === null ? hiddenSize / heads : toCount({ head_dim: given }, "head_dim", LIMIT.width);
   if (headDim % 2 !== 0) throw unsupported("head_dim", headDim, "supported: even numbers");
+  const layers = toCount(value, "num_hidden_layers", LIMIT.layers);
+  const maxPositions = toCount(value, "max_position_embeddings", LIMIT.positions, traits.defaults.positions);
   return {
     architecture,
-    vocabSize: count(value, "vocab_size", LIMIT.vocabulary),
+    vocabSize: toCount(value, "vocab_size", LIMIT.vocabulary),
     hiddenSize,
-    intermediateSize: count(value, "intermediate_size", LIMIT.width),
-    layers: count(value, "num_hidden_layers", LIMIT.layers),
+    intermediateSize: toCount(value, "intermediate_size", LIMIT.width),
+    layers,
     heads,
     kvHeads,
     headDim,
     kernelHeadDim: Math.ceil(headDim / 16) * 16,
-    maxPositions: count(value, "max_position_embeddings", LIMIT.positions, 2048),
-    rmsNormEps: positive(value.rms_norm_eps ?? 1e-6, "rms_norm_eps"),
-    ropeTheta: parseRope(value),
-    tiedEmbeddings: flag(value, "tie_word_embeddings"),
-    attentionBias: flag(value, "attention_bias"),
-    mlpBias: flag(value, "mlp_bias"),
+    maxPositions,
+    rmsNormEps: toPositive(value.rms_norm_eps ?? 1e-6, "rms_norm_eps"),
+    rope: parseRope(value, maxPositions),
+    tiedEmbeddings: toFlag(value, "tie_word_embeddings"),
+    qkvBias: toBias(value, traits.qkvBias),
+    outputBias: toBias(value, traits.outputBias),
+    mlpBias: toBias(value, traits.mlpBias),
+    queryKeyNorm: traits.queryKeyNorm,
+    windows: toWindows(value, traits, layers),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a model directory and weight sets must be to be served, and what is said when they are not. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -14,14 +14,12 @@ import { type TensorToWrite, writeSafetensors } from "../../src/tensor/write.ts"
 import { createBatcher } from "../../src/worker/batch.ts";
 import type { LoadModelOptions } from "../../src/worker/batch-types.ts";
 import { loadModel } from "../../src/worker/load-model.ts";
-import { openModelConfig, parseModelConfig } from "../../src/worker/model-config.ts";
 import { runAll, sampling } from "../support/batch.ts";
 
 const files = createFiles();
 const toPath = (relative: string) => decodeURIComponent(new URL(relative, import.meta.url).pathname);
 const BASE = toPath("../../models/tide-nano/base");
 const TRAINED = toPath("../../models/tide-nano/trained");
-const config = JSON.parse(readFileSync(join(BASE, "config.json"), "utf8")) as Record<string, unknown>;
 
 let directory = "";
 const tensors: TensorToWrite[] = [];
@@ -160,46 +158,5 @@ describe("loadModel", () => {
   test("device and context length are checked", async () => {
     await refuses(load({ device: "cuda" }), "unsupported", /"cuda".*auto, cpu/);
     await refuses(load({ maxModelLen: 5000 }), "invalid_value", /max_model_len.*1024.*5000/);
-  });
-});
-
-describe("config.json", () => {
-  const cases: [string, Record<string, unknown>, ErrorCode, RegExp][] = [
-    ["architecture", { architectures: ["GPT2LMHeadModel"] }, "unsupported", /GPT2LMHeadModel.*LlamaForCausalLM/],
-    ["no architecture", { architectures: undefined }, "unsupported", /LlamaForCausalLM/],
-    ["activation", { hidden_act: "gelu" }, "unsupported", /hidden_act "gelu".*silu/],
-    ["rope scaling", { rope_scaling: { rope_type: "llama3" } }, "unsupported", /rope_scaling\.rope_type "llama3"/],
-    ["old rope scaling", { rope_scaling: { type: "linear", factor: 2 } }, "unsupported", /"linear"/],
-    ["quantised", { quantization_config: { quant_method: "awq" } }, "unsupported", /quantization_config/],
-    ["zero layers", { num_hidden_layers: 0 }, "invalid_value", /num_hidden_layers must be .* got 0/],
-    ["absurd vocabulary", { vocab_size: 1e12 }, "invalid_value", /vocab_size/],
-    ["no hidden size", { hidden_size: undefined }, "invalid_value", /hidden_size/],
-    ["head groups", { num_key_value_heads: 3 }, "unsupported", /divide/],
-    ["odd head", { head_dim: 33 }, "unsupported", /head_dim 33/],
-    ["epsilon", { rms_norm_eps: 0 }, "invalid_value", /rms_norm_eps/],
-  ];
-  for (const [name, change, code, pattern] of cases) {
-    test(`${name}: ${code}`, () => {
-      assert.throws(
-        () => parseModelConfig({ ...config, ...change }),
-        (error: unknown) => error instanceof GatewayError && error.code === code && pattern.test(error.message),
-      );
-    });
-  }
-
-  test("both spellings of the rotary base, derived head size, plain attention", () => {
-    const { rope_theta: _theta, rope_scaling: _scaling, head_dim: _head, ...rest } = config;
-    const parsed = parseModelConfig({ ...rest, rope_parameters: { rope_type: "default", rope_theta: 5e5 } });
-    assert.equal(parsed.ropeTheta, 5e5);
-    assert.equal(parsed.headDim, 32);
-    assert.equal(parseModelConfig({ ...config, num_key_value_heads: undefined }).kvHeads, 4);
-    assert.equal(parseModelConfig({ ...config, head_dim: 40 }).kernelHeadDim, 48);
-    assert.equal(parseModelConfig({ ...config, rope_theta: 777 }).ropeTheta, 777);
-  });
-
-  test("a directory without one, and one that is not JSON", async () => {
-    await refuses(openModelConfig(files, directory), "not_found", /config\.json/);
-    writeFileSync(join(directory, "config.json"), "{");
-    await refuses(openModelConfig(files, directory), "malformed_json", /config\.json/);
   });
 });

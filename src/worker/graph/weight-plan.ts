@@ -1,5 +1,5 @@
 /**
- * Which Hugging Face tensors a Llama decoder has, and how they become the graph's initializers. Checkpoint matrices are
+ * Which Hugging Face tensors a decoder has, and how they become the graph's initializers. Checkpoint matrices are
  * [out, in] and stay so (the graph multiplies by the transpose); q, k and v are stacked by rows, so that packing them
  * is one copy after the other.
  */
@@ -21,12 +21,14 @@ export interface WeightPlanEntry {
   readonly packed: boolean;
   /** Where the heads of the parts go, when the kernel's head dimension is not the checkpoint's. */
   readonly padding: HeadPadding | null;
+  /** What every element is multiplied by. */
+  readonly scale: number;
 }
 
 /** The initializer of a layer's linear map; `kind` is `qkv`, `o`, `gate`, `up` or `down`. */
 export const linearName = (layer: number, kind: string, part: "weight" | "bias") => `layer.${layer}.${kind}.${part}`;
-/** The norm before attention (`input`) or before the MLP (`post`). */
-export const normName = (layer: number, kind: "input" | "post") => `layer.${layer}.norm.${kind}`;
+/** The norm before attention (`input`), before the MLP (`post`), or of each query or key head. */
+export const normName = (layer: number, kind: "input" | "post" | "query" | "key") => `layer.${layer}.norm.${kind}`;
 export const EMBEDDING = "embedding";
 export const FINAL_NORM = "norm.final";
 export const HEAD = "head";
@@ -37,12 +39,18 @@ export function toWeightPlan(config: ModelConfig): readonly WeightPlanEntry[] {
   const toPadding = (axis: HeadPadding["axis"]): HeadPadding | null =>
     headDim === kernelHeadDim ? null : { axis, headDim, kernelHeadDim };
   const plan: WeightPlanEntry[] = [];
-  const add = (name: string, parts: readonly TensorPart[], packed: boolean, padding: HeadPadding | null = null) => {
+  const add = (
+    name: string,
+    parts: readonly TensorPart[],
+    packed: boolean,
+    padding: HeadPadding | null = null,
+    scale = 1,
+  ) => {
     let rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
     let columns = parts[0]!.shape.slice(1);
     if (padding?.axis === "rows") rows = (rows / headDim) * kernelHeadDim;
     if (padding?.axis === "columns") columns = columns.map((size) => (size / headDim) * kernelHeadDim);
-    plan.push({ name, dims: [rows, ...columns], parts, packed, padding });
+    plan.push({ name, dims: [rows, ...columns], parts, packed, padding, scale });
   };
   const linear = (
     layer: number,
@@ -72,8 +80,18 @@ export function toWeightPlan(config: ModelConfig): readonly WeightPlanEntry[] {
       ["self_attn.v_proj", kvHeads * headDim],
     ] as const;
     vector(normName(layer, "input"), `model.layers.${layer}.input_layernorm.weight`);
-    linear(layer, "qkv", projections, hidden, config.attentionBias, toPadding("rows"));
-    linear(layer, "o", [["self_attn.o_proj", hidden]], heads * headDim, config.attentionBias, toPadding("columns"));
+    linear(layer, "qkv", projections, hidden, config.qkvBias, toPadding("rows"));
+    if (config.queryKeyNorm) {
+      for (const [kind, module] of [
+        ["query", "q_norm"],
+        ["key", "k_norm"],
+      ] as const) {
+        const part = { name: `model.layers.${layer}.self_attn.${module}.weight`, shape: [headDim] };
+        // The kernel's mean runs over the padded dimension: the weight takes back what the zeros took from it.
+        add(normName(layer, kind), [part], false, toPadding("rows"), Math.sqrt(headDim / kernelHeadDim));
+      }
+    }
+    linear(layer, "o", [["self_attn.o_proj", hidden]], heads * headDim, config.outputBias, toPadding("columns"));
     vector(normName(layer, "post"), `model.layers.${layer}.post_attention_layernorm.weight`);
     linear(layer, "gate", [["mlp.gate_proj", inner]], hidden, config.mlpBias);
     linear(layer, "up", [["mlp.up_proj", inner]], hidden, config.mlpBias);

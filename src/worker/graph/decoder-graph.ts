@@ -1,6 +1,6 @@
 /**
- * The ONNX graph of a Llama decoder step, built from its configuration. One graph serves prefill and decode; shapes are
- * symbolic. Operators: standard opset 21 and com.microsoft 1 (GroupQueryAttention, SkipSimplifiedLayerNormalization,
+ * The ONNX graph of a decoder step, built from its configuration: Llama, and its relatives by what sets them apart
+ * (architectures.ts). One graph serves prefill and decode; shapes are symbolic. Operators: standard opset 21 and com.microsoft 1 (GroupQueryAttention, SkipSimplifiedLayerNormalization,
  * QuickGelu, FusedMatMul; docs/ContribOperators.md of ONNX Runtime).
  *
  * B rows, S new tokens per row, T cache length, N rows of logits wanted:
@@ -17,7 +17,7 @@ export const COS_TABLE = "rotary.cos";
 export const SIN_TABLE = "rotary.sin";
 
 /** Inputs and outputs in the order in which a session is bound; caches come last, key and value of each layer. */
-export interface LlamaGraph {
+export interface DecoderGraph {
   readonly graph: Graph;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
@@ -45,7 +45,7 @@ function createNodes() {
 /**
  * @param positions rows of the rotary tables: the longest context
  */
-export function buildLlamaGraph(config: ModelConfig, positions: number): LlamaGraph {
+export function buildDecoderGraph(config: ModelConfig, positions: number): DecoderGraph {
   const { nodes, add } = createNodes();
   const epsilon = { epsilon: float(config.rmsNormEps) };
   const external = toWeightPlan(config).map(({ name, dims }) => ({ name, dims }));
@@ -63,6 +63,24 @@ export function buildLlamaGraph(config: ModelConfig, positions: number): LlamaGr
     const name = `norm.${nodes.length}`;
     add("SkipSimplifiedLayerNormalization", [x, residual, weight], epsilon, [name, "", "", `${name}.sum`], MICROSOFT);
     return [name, `${name}.sum`];
+  };
+
+  /** Of every head by itself: the same RMS norm over the head's dimensions. */
+  const headNorm = (x: string, weight: string, back: string): string => {
+    const heads = add("Reshape", [x, "head_shape"]);
+    // The kernel's zeros count in the mean, so that it is smaller; epsilon shrinks with it (weight-plan.ts does the rest).
+    const smaller = float((config.rmsNormEps * config.headDim) / config.kernelHeadDim);
+    const attributes = { axis: int(-1), epsilon: smaller, stash_type: int(1) };
+    return add("Reshape", [add("SimplifiedLayerNormalization", [heads, weight], attributes), back]);
+  };
+  /** Query, key and value as the attention takes them: packed in the first, or apart where heads are normalised. */
+  const toHeads = (layer: number, x: string): [string, string, string] => {
+    const packed = linear(layer, "qkv", x, config.qkvBias);
+    if (!config.queryKeyNorm) return [packed, "", ""];
+    const parts = ["query", "key", "value"].map((part) => `${part}.${layer}`) as [string, string, string];
+    add("Split", [packed, "head_widths"], { axis: int(-1) }, parts);
+    const query = headNorm(parts[0], normName(layer, "query"), "query_shape");
+    return [query, headNorm(parts[1], normName(layer, "key"), "key_shape"), parts[2]];
   };
 
   const inputs: GraphValue[] = [
@@ -85,29 +103,23 @@ export function buildLlamaGraph(config: ModelConfig, positions: number): LlamaGr
     const present = [`present.${layer}.key`, `present.${layer}.value`];
     for (const name of past) inputs.push({ name, type: "float32", dims: cacheDims });
     for (const name of present) outputs.push({ name, type: "float32", dims: cacheDims });
+    const window = config.windows[layer] ?? null;
     const attention = add(
       "GroupQueryAttention",
-      [
-        linear(layer, "qkv", x, config.attentionBias),
-        "",
-        "",
-        ...past,
-        "seqlens_k",
-        "total_sequence_length",
-        COS_TABLE,
-        SIN_TABLE,
-      ],
+      [...toHeads(layer, x), ...past, "seqlens_k", "total_sequence_length", COS_TABLE, SIN_TABLE],
       {
         num_heads: int(config.heads),
         kv_num_heads: int(config.kvHeads),
         do_rotary: int(1),
         rotary_interleaved: int(0),
         scale: float(config.headDim ** -0.5),
+        // A window as long as the context masks nothing.
+        ...(window !== null && window < positions ? { local_window_size: int(window) } : {}),
       },
       [`attention.${layer}`, ...present],
       MICROSOFT,
     );
-    const projected = linear(layer, "o", attention, config.attentionBias);
+    const projected = linear(layer, "o", attention, config.outputBias);
     [x, residual] = skipNorm(projected, residual, normName(layer, "post"));
     const gate = linear(layer, "gate", x, config.mlpBias);
     const up = linear(layer, "up", x, config.mlpBias);
@@ -122,6 +134,17 @@ export function buildLlamaGraph(config: ModelConfig, positions: number): LlamaGr
   product(wanted, config.tiedEmbeddings ? EMBEDDING : HEAD, "logits");
 
   const constants = [{ name: "flat_shape", int64: [-1, config.hiddenSize] }];
-  const graph: Graph = { name: "llama", nodes, inputs, outputs, external, constants };
+  if (config.queryKeyNorm) {
+    const { heads, kvHeads, kernelHeadDim } = config;
+    const [queries, keys] = [heads * kernelHeadDim, kvHeads * kernelHeadDim];
+    // 0 keeps a dimension of the input.
+    constants.push(
+      { name: "head_widths", int64: [queries, keys, keys] },
+      { name: "head_shape", int64: [0, 0, -1, kernelHeadDim] },
+      { name: "query_shape", int64: [0, 0, queries] },
+      { name: "key_shape", int64: [0, 0, keys] },
+    );
+  }
+  const graph: Graph = { name: "decoder", nodes, inputs, outputs, external, constants };
   return { graph, inputNames: inputs.map(({ name }) => name), outputNames: outputs.map(({ name }) => name) };
 }
