@@ -73,6 +73,16 @@ export interface Files {
   remove(path: string): Promise<void>;
 }
 
+/** `Files` where whole directories are written so that they outlive a crash. */
+export interface DirectoryFiles extends Files {
+  /** The path without symbolic links; throws when nothing is there. */
+  realPath(path: string): Promise<string>;
+  /** Copies a file (sharing its blocks where the file system can) and flushes the copy. Throws when `to` exists. */
+  copy(from: string, to: string): Promise<void>;
+  /** Makes creations and renames inside a directory durable; a file system that cannot is left alone. */
+  flushDirectory(path: string): Promise<void>;
+}
+
 export interface SpawnOptions {
   /** Added to the parent's environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -119,7 +129,7 @@ export interface Ports {
   readonly sha256?: () => Sha256;
   /** CPU and memory of this process; absent where the runtime does not tell. */
   readonly usage?: () => { readonly rssBytes: number; readonly cpuSeconds: number };
-  readonly files?: Files;
+  readonly files?: DirectoryFiles;
   readonly spawn?: Spawn;
   /** A directory this process may fill and should empty (`TMPDIR`); set exactly when `files` is. */
   readonly temporaryDirectory?: string;

@@ -1,7 +1,7 @@
 /** A file system in memory behind the `Files` port, for tests: no disk, no clean-up, faults on demand. */
-import type { Files } from "../../../src/ports.ts";
+import type { DirectoryFiles } from "../../../src/ports.ts";
 
-export interface MemoryFiles extends Files {
+export interface MemoryFiles extends DirectoryFiles {
   /** Absolute path → bytes. Tests read and write it directly. */
   readonly entries: Map<string, Uint8Array>;
   /** Readers and writers that are still open. */
@@ -111,6 +111,16 @@ export function createMemoryFiles(initial: Readonly<Record<string, Uint8Array | 
       }
       if (directories.delete(source)) directories.add(target);
     },
+    async realPath(path) {
+      const at = resolve(path);
+      if (!entries.has(at) && !isDirectory(at)) throw new Error(`ENOENT: ${path}`);
+      return at;
+    },
+    async copy(from, to) {
+      if (entries.has(resolve(to))) throw new Error(`EEXIST: ${to}`);
+      entries.set(resolve(to), must(from).slice());
+    },
+    async flushDirectory() {},
     async remove(path) {
       const at = resolve(path);
       for (const key of [...entries.keys()]) if (key === at || key.startsWith(under(at))) entries.delete(key);
