@@ -4,8 +4,13 @@ import type { Finding } from "./doctor.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
 
-/** The architectures whose graph the worker can build. */
-const ARCHITECTURES: readonly string[] = ["LlamaForCausalLM"];
+/** The architectures whose graph the worker can build: the names of src/worker/architectures.ts, which a test compares. */
+export const ARCHITECTURES: readonly string[] = [
+  "LlamaForCausalLM",
+  "MistralForCausalLM",
+  "Qwen2ForCausalLM",
+  "Qwen3ForCausalLM",
+];
 
 const PARTS: readonly (readonly [string, string])[] = [
   ["tokenizer.json", "save it with tokenizer.save_pretrained(DIR) of a fast tokenizer"],

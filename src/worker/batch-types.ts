@@ -59,6 +59,7 @@ export type BatchOutput =
   | {
       readonly type: "prompt";
       readonly key: number;
+      /** Prompt tokens that were not computed, because the prefix cache had them. */
       readonly cachedTokens: number;
       readonly logprobs: readonly (RawLogprobs | null)[] | null;
     }
@@ -94,6 +95,11 @@ export interface Batcher {
   readonly idle: boolean;
   /** Drops reusable prefixes; running sequences keep their own cache. */
   resetPrefixCache(): void;
+  /**
+   * Gives the memory of the KV cache back, reusable prefixes included. Running sequences wait and are recomputed from
+   * their tokens so far; the next step takes memory again.
+   */
+  releaseCache(): void;
   /**
    * Steps use this model from now on. Running sequences are recomputed with the new weights from their tokens so far
    * (preemption by recompute), as vLLM does after `keep`. Returns the old model, to be released by the caller.

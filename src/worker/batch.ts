@@ -7,9 +7,10 @@
 import { GatewayError, invalidValue } from "../errors.ts";
 import type { Batcher, BatchOutput, BatchRequest, LoadedModel } from "./batch-types.ts";
 import { availableKvBytes } from "./kv-budget.ts";
-import { KvCache } from "./kv-cache.ts";
+import { KvCache, slotBytes } from "./kv-cache.ts";
 import { type DecoderModel, toDecoderModel } from "./load-model.ts";
 import { toRawLogprobs } from "./logprobs.ts";
+import { PrefixCache } from "./prefix-cache.ts";
 import { hasProcessors } from "./processors.ts";
 import { sampleToken } from "./sampler.ts";
 import { createGroup, type FinishOutput, Sequence, type SequenceGroup } from "./sequence.ts";
@@ -26,11 +27,20 @@ export interface BatcherOptions {
   readonly maxQueue: number;
   /** Bytes that the KV cache may take; default: half of the machine's memory. */
   readonly kvCacheBytes?: number | undefined;
+  /**
+   * Bytes that prefixes kept for reuse may take, 0 = none. Default: what the slots leave of `kvCacheBytes`, but no more
+   * than the slots themselves take, and 1 GiB at most.
+   */
+  readonly prefixCacheBytes?: number | undefined;
 }
+
+/** Beyond this, memory is more likely to be missed elsewhere than a prefix here. */
+const PREFIX_BYTES_LIMIT = 2 ** 30;
 
 class ContinuousBatcher implements Batcher {
   #model: DecoderModel;
   readonly #cache: KvCache;
+  readonly #prefixes: PrefixCache;
   readonly #slots: number;
   readonly #maxQueue: number;
   readonly #groups = new Map<number, SequenceGroup>();
@@ -47,11 +57,12 @@ class ContinuousBatcher implements Batcher {
     this.#model = toDecoderModel(model);
     this.#slots = options.maxConcurrency;
     this.#maxQueue = options.maxQueue;
-    this.#cache = new KvCache(this.#model.config, {
-      positions: model.maxModelLen,
-      slots: options.maxConcurrency,
-      budgetBytes: options.kvCacheBytes ?? availableKvBytes(),
-    });
+    const { config } = this.#model;
+    const budgetBytes = options.kvCacheBytes ?? availableKvBytes();
+    this.#cache = new KvCache(config, { positions: model.maxModelLen, slots: options.maxConcurrency, budgetBytes });
+    const slots = options.maxConcurrency * slotBytes(config, model.maxModelLen);
+    const fitting = Math.min(budgetBytes - slots, slots, PREFIX_BYTES_LIMIT);
+    this.#prefixes = new PrefixCache(this.#cache, options.prefixCacheBytes ?? fitting);
   }
 
   get running(): number {
@@ -140,7 +151,13 @@ class ContinuousBatcher implements Batcher {
   }
 
   resetPrefixCache(): void {
-    // Samples of one request are the only ones that share a prefix, and they are running.
+    this.#prefixes.drop();
+  }
+
+  releaseCache(): void {
+    this.#preempt();
+    this.#prefixes.drop();
+    this.#cache.release();
   }
 
   replaceModel(model: LoadedModel): LoadedModel {
@@ -151,13 +168,19 @@ class ContinuousBatcher implements Batcher {
     }
     const old = this.#model;
     this.#model = next;
+    this.#preempt();
+    this.#prefixes.drop();
+    return old;
+  }
+
+  /** What runs waits again, in its old place, and is recomputed from its tokens so far. */
+  #preempt(): void {
     const preempted = [...this.#rows, ...(this.#prefilling === null ? [] : [this.#prefilling])];
     for (const sequence of preempted) sequence.cached = 0;
     for (const group of this.#groups.values()) group.promptLogits = null;
     this.#waiting = [...preempted, ...this.#waiting].sort((a, b) => a.arrival - b.arrival);
     this.#rows = [];
     this.#prefilling = null;
-    return old;
   }
 
   /** Reads prompts until about one chunk of tokens is done. */
@@ -175,16 +198,20 @@ class ContinuousBatcher implements Batcher {
     while (this.#rows.length < this.#slots) {
       const sequence = this.#waiting.shift();
       if (sequence === undefined) return null;
-      this.#cache.reserve(this.#rows.length + 1);
+      const slot = this.#rows.length;
+      this.#cache.reserve(
+        slot + 1,
+        this.#rows.map(({ cached }) => cached),
+      );
       const { group } = sequence;
       const length = sequence.promptIds.length;
       const donor = this.#rows.findIndex((other) => other.group === group && other.cached >= length);
       if (donor < 0) {
-        sequence.cached = 0;
+        sequence.cached = this.#reuse(sequence, slot);
       } else {
         // The last prompt token runs again when its logits are needed and gone.
         const shared = sequence.outputIds.length > 0 || group.promptLogits !== null ? length : length - 1;
-        this.#cache.copy(donor, this.#rows.length, shared);
+        this.#cache.copy(donor, slot, shared);
         sequence.cached = shared;
         if (shared === sequence.tokens.length) {
           this.#rows.push(sequence);
@@ -197,6 +224,16 @@ class ContinuousBatcher implements Batcher {
       return sequence;
     }
     return null;
+  }
+
+  /** Fills the slot with what the prefix cache knows of the sequence; returns how many tokens. */
+  #reuse(sequence: Sequence, slot: number): number {
+    const { group, tokens } = sequence;
+    // Log probabilities of the prompt need every position to be run, and the next token needs the last one.
+    const limit = group.reported || group.request.sampling.promptLogprobs < 0 ? tokens.length - 1 : 0;
+    const cached = this.#prefixes.restore(tokens, limit, slot);
+    if (!group.reported) group.cachedTokens = cached;
+    return cached;
   }
 
   /** Runs one chunk of a prompt; returns its length. */
@@ -219,10 +256,11 @@ class ContinuousBatcher implements Batcher {
     const last = logits.subarray(start, start + vocabSize);
     this.#prefilling = null;
     this.#rows.push(sequence);
+    this.#prefixes.save(tokens, to, this.#rows.length - 1);
     if (!group.reported) {
       group.reported = true;
       const logprobs = wantsPrompt ? group.promptLogprobs : null;
-      outputs.push({ type: "prompt", key: group.request.key, cachedTokens: 0, logprobs });
+      outputs.push({ type: "prompt", key: group.request.key, cachedTokens: group.cachedTokens, logprobs });
       group.promptLogprobs = [];
     }
     if (sequence.outputIds.length === 0 && this.#waiting[0]?.group === group) group.promptLogits = last.slice();
@@ -281,9 +319,11 @@ class ContinuousBatcher implements Batcher {
     if (group.live === 0) this.#groups.delete(group.request.key);
   }
 
-  /** Frees a row; the last one moves into the gap, and the prompt being read moves down. */
+  /** Frees a row, whose prefix is kept; the last one moves into the gap, and the prompt being read moves down. */
   #removeRow(row: number): void {
-    this.#forget(this.#rows[row]!);
+    const sequence = this.#rows[row]!;
+    this.#prefixes.save(sequence.tokens, sequence.cached, row);
+    this.#forget(sequence);
     const last = this.#rows.length - 1;
     if (row !== last) {
       this.#cache.copy(last, row, this.#rows[last]!.cached);

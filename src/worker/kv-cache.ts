@@ -69,18 +69,66 @@ export class KvCache {
     this.#row = config.kvHeads * options.positions * config.kernelHeadDim;
   }
 
-  /** Makes sure that `slots` rows exist; contents stay. */
-  reserve(slots: number): void {
+  /** Floats of one token: keys and values of all layers. */
+  get tokenElements(): number {
+    return 2 * this.#config.layers * this.#config.kvHeads * this.#config.kernelHeadDim;
+  }
+
+  /**
+   * Makes sure that `slots` rows exist.
+   *
+   * @param kept tokens to keep of each slot, from the first on: memory never written is never touched, so that a long
+   *   context costs what is used of it
+   */
+  reserve(slots: number, kept: readonly number[] = []): void {
     if (slots <= this.#slots) return;
     const next = Math.min(this.#maxSlots, Math.max(slots, FIRST_SLOTS, this.#slots * 2));
     this.#releaseViews();
+    const { kvHeads, kernelHeadDim: headDim } = this.#config;
+    const span = this.positions * headDim;
     this.#arrays = Array.from({ length: 2 * this.#config.layers }, (_, index) => {
       const grown = pinnedFloat32(next * this.#row);
       const old = this.#arrays[index];
-      if (old !== undefined) grown.set(old);
+      if (old === undefined) return grown;
+      for (const [slot, length] of kept.entries()) {
+        for (let head = 0; head < kvHeads; head++) {
+          const start = slot * this.#row + head * span;
+          grown.set(old.subarray(start, start + length * headDim), start);
+        }
+      }
       return grown;
     });
     this.#slots = next;
+  }
+
+  /** Copies tokens `from … from + count − 1` of a slot to `target`: [layer and side, kvHeads, count, headDim]. */
+  copyOut(slot: number, from: number, count: number, target: Float32Array): void {
+    this.#eachSpan(slot, from, count, (array, start, end, at) => target.set(array.subarray(start, end), at));
+  }
+
+  /** Copies back what `copyOut` took. */
+  copyIn(slot: number, from: number, count: number, source: Float32Array): void {
+    this.#eachSpan(slot, from, count, (array, start, end, at) => {
+      array.set(source.subarray(at, at + end - start), start);
+    });
+  }
+
+  /** The contiguous pieces that hold some tokens of a slot, and where each goes when they are laid end to end. */
+  #eachSpan(
+    slot: number,
+    from: number,
+    count: number,
+    visit: (array: Float32Array, start: number, end: number, at: number) => void,
+  ): void {
+    const { kvHeads, kernelHeadDim: headDim } = this.#config;
+    let at = 0;
+    for (const array of this.#arrays) {
+      for (let head = 0; head < kvHeads; head++) {
+        const start = slot * this.#row + (head * this.positions + from) * headDim;
+        visit(array, start, start + count * headDim, at);
+        at += count * headDim;
+      }
+    }
   }
 
   /** Copies the first `length` positions of slot `from` to slot `to`. */

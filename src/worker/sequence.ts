@@ -11,6 +11,8 @@ export interface SequenceGroup {
   live: number;
   /** The `prompt` output has been given. */
   reported: boolean;
+  /** Prompt tokens that came from the prefix cache. */
+  cachedTokens: number;
   /** Collected so far by the sample that runs the prompt; entry i is of prompt token i. */
   promptLogprobs: (RawLogprobs | null)[];
   /** Logits after the last prompt token, kept while other samples wait to draw from them. */
@@ -23,6 +25,7 @@ export function createGroup(request: BatchRequest): SequenceGroup {
     promptSet: request.sampling.repetitionPenalty === 1 ? new Set() : new Set(request.promptIds),
     live: request.samples,
     reported: false,
+    cachedTokens: 0,
     promptLogprobs: [],
     promptLogits: null,
   };

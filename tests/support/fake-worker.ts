@@ -150,6 +150,8 @@ export class RecitingBatcher implements Batcher {
 
   resetPrefixCache(): void {}
 
+  releaseCache(): void {}
+
   replaceModel(model: LoadedModel): LoadedModel {
     const old = this.#model;
     this.#model = model as Recital;

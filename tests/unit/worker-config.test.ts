@@ -4,8 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { ARCHITECTURES as SAID_BY_DOCTOR } from "../../src/cli/doctor-model.ts";
 import { type ErrorCode, GatewayError } from "../../src/errors.ts";
 import { createFiles } from "../../src/platform/shared/files.ts";
+import { ARCHITECTURES } from "../../src/worker/architectures.ts";
 import { openModelConfig, parseModelConfig } from "../../src/worker/model-config.ts";
 import { toLongestContext, toRotaryTables } from "../../src/worker/rope.ts";
 import { parseRope } from "../../src/worker/rope-config.ts";
@@ -67,6 +69,10 @@ describe("refused by name", () => {
 });
 
 describe("what sets architectures apart", () => {
+  test("doctor, which may not look into the worker, names the same ones", () => {
+    assert.deepEqual(SAID_BY_DOCTOR, Object.keys(ARCHITECTURES));
+  });
+
   const parse = (architecture: string, more: Json = {}) =>
     parseModelConfig({ ...base, architectures: [architecture], ...more });
 
