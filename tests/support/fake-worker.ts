@@ -74,6 +74,8 @@ export class RecitingBatcher implements Batcher {
   #prompts: BatchRequest[] = [];
   #pending: BatchOutput[] = [];
   steps = 0;
+  /** How often the memory of the KV cache was given back. */
+  releases = 0;
 
   constructor(model: LoadedModel) {
     this.#model = model as Recital;
@@ -150,7 +152,9 @@ export class RecitingBatcher implements Batcher {
 
   resetPrefixCache(): void {}
 
-  releaseCache(): void {}
+  releaseCache(): void {
+    this.releases += 1;
+  }
 
   replaceModel(model: LoadedModel): LoadedModel {
     const old = this.#model;

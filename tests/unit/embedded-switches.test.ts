@@ -105,6 +105,15 @@ describe("pausing", () => {
     await rig.call({ type: "wakeUp", tags: null });
     assert.equal(textOf(await rig.ended(id)), BASE);
   });
+  test("sleep gives the KV cache back; what ran goes on when awake", async () => {
+    const rig = await createRig();
+    const running = rig.generate(ask());
+    await rig.until("first text", () => textOf(rig.events(running)) !== "");
+    await rig.call({ type: "sleep", level: 1 });
+    assert.equal(rig.batcher().releases, 1);
+    await rig.call({ type: "wakeUp", tags: null });
+    assert.equal(textOf(await rig.ended(running)), BASE);
+  });
   test("the prefix cache is not reset under running requests", async () => {
     const rig = await createRig();
     const id = rig.generate(ask());

@@ -66,12 +66,15 @@ export class Controls {
     return true;
   }
 
-  /** Stops scheduling and drops the prefix cache. The weights stay in memory: they are read in place. */
+  /**
+   * Stops scheduling and gives the memory of the KV cache back: what runs is recomputed after the waking. The weights
+   * stay in memory: the session has packed them for itself.
+   */
   sleep(): void {
     this.#asleep = new Set(SLEEPERS);
     this.#scheduler.hold("sleep");
     this.#thaw();
-    this.#scheduler.resetPrefixCache();
+    this.#scheduler.releaseCache();
   }
 
   wakeUp(tags: readonly string[] | null): void {

@@ -141,6 +141,11 @@ export class Scheduler {
     this.#batcher.resetPrefixCache();
   }
 
+  /** Gives the memory of the KV cache back; what was admitted is recomputed when steps go on. */
+  releaseCache(): void {
+    this.#batcher.releaseCache();
+  }
+
   /** The next step uses this model. Returns the old one, which the caller releases. */
   replaceModel(model: LoadedModel): LoadedModel {
     return this.#batcher.replaceModel(model);
