@@ -4,9 +4,9 @@ import process from "node:process";
 const port = process.env.TIDEGATE_PORT ?? "8000";
 try {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(4000) });
-  if (!response.ok) console.error(await response.text());
+  if (!response.ok) process.stderr.write(await response.text());
   process.exitCode = response.ok ? 0 : 1;
 } catch (error) {
-  console.error(String(error));
+  process.stderr.write(`${error}\n`);
   process.exitCode = 1;
 }
