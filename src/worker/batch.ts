@@ -29,13 +29,13 @@ export interface BatcherOptions {
   readonly kvCacheBytes?: number | undefined;
   /**
    * Bytes that prefixes kept for reuse may take, 0 = none. Default: what the slots leave of `kvCacheBytes`, but no more
-   * than the slots themselves take, and 1 GiB at most.
+   * than the slots themselves take, and 512 MiB at most.
    */
   readonly prefixCacheBytes?: number | undefined;
 }
 
 /** Beyond this, memory is more likely to be missed elsewhere than a prefix here. */
-const PREFIX_BYTES_LIMIT = 2 ** 30;
+const PREFIX_BYTES_LIMIT = 2 ** 29;
 
 class ContinuousBatcher implements Batcher {
   #model: DecoderModel;
