@@ -8,6 +8,7 @@ import type { Gateway } from "./gateway-types.ts";
 import type { AnyRoute } from "./http/define-route.ts";
 import type { AppEnv } from "./http/env.ts";
 import { createRequestScope } from "./http/middleware/request-scope.ts";
+import { toFacts, UNMATCHED } from "./http/middleware/route-facts.ts";
 import { renderProblem } from "./http/problem.ts";
 import { validationHook } from "./http/validation.ts";
 
@@ -20,6 +21,16 @@ export interface App {
 /** `/api/servers/{id}` → a pattern that matches one path segment per parameter. */
 const toPattern = (path: string): RegExp =>
   new RegExp(`^${path.replaceAll(/[.*+?^$()|[\]\\]/g, "\\$&").replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);
+
+/** Hono's spelling of an OpenAPI path: `/api/servers/{id}` → `/api/servers/:id`. */
+const toHonoPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ":$1");
+
+/** True when something besides the body is validated. */
+const isValidated = ({ request = {} }: AnyRoute["route"]): boolean =>
+  request.params !== undefined ||
+  request.query !== undefined ||
+  request.headers !== undefined ||
+  request.cookies !== undefined;
 
 /** The methods that a path knows; empty when no route has it. */
 function createMethodLookup(table: readonly AnyRoute[]): (path: string) => string[] {
@@ -35,27 +46,38 @@ function createMethodLookup(table: readonly AnyRoute[]): (path: string) => strin
 export function createApp(gateway: Gateway): App {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: validationHook });
   let document: OpenApiDocument | undefined;
-  app.use("*", createRequestScope(gateway, { routes, document: () => (document ??= buildDocument(routes)) }));
+  const scope = createRequestScope(gateway, { document: () => (document ??= buildDocument(routes)) });
 
-  for (const { route, handler, rawBody } of routes) {
-    const { request, ...rest } = route;
+  for (const defined of routes) {
+    const { route, handler, rawBody } = defined;
+    const facts = toFacts(defined);
+    if (rawBody && !isValidated(route)) {
+      app.on(route.method.toUpperCase(), toHonoPath(route.path), scope.wrap(facts, handler));
+      continue;
+    }
     // A raw body is read by its handler alone; the document keeps the schema.
-    const { body: _, ...withoutBody } = request ?? {};
-    app.openapi(rawBody ? { ...rest, request: withoutBody } : route, handler);
+    const { request: { body, ...request } = {}, ...rest } = route;
+    const validated = rawBody || body === undefined ? request : { ...request, body };
+    app.openapi({ ...rest, request: validated, middleware: scope.middleware(facts) }, handler);
   }
 
   const methodsOf = createMethodLookup(routes);
-  app.notFound((c) => {
-    const methods = methodsOf(c.req.path);
-    if (methods.length === 0) {
-      return renderProblem(c, new GatewayError("not_found", `No route ${c.req.method} ${c.req.path}.`));
-    }
-    const accepted = methods.join(", ");
-    const error = new GatewayError("method_not_allowed", `${c.req.method} is not allowed on ${c.req.path}; accepted: ${accepted}.`);
-    const response = renderProblem(c, error);
-    response.headers.set("allow", accepted);
-    return response;
-  });
+  app.notFound(
+    scope.wrap(UNMATCHED, (c) => {
+      const methods = methodsOf(c.req.path);
+      if (methods.length === 0) {
+        return renderProblem(c, new GatewayError("not_found", `No route ${c.req.method} ${c.req.path}.`));
+      }
+      const accepted = methods.join(", ");
+      const error = new GatewayError(
+        "method_not_allowed",
+        `${c.req.method} is not allowed on ${c.req.path}; accepted: ${accepted}.`,
+      );
+      const response = renderProblem(c, error);
+      response.headers.set("allow", accepted);
+      return response;
+    }),
+  );
   app.onError((error, c) => renderProblem(c, toGatewayError(error)));
   return app;
 }

@@ -3,6 +3,7 @@
  * dashboard read it from `c.var.gateway`, tests put a fake in its place.
  */
 import type { Config } from "./config.ts";
+import type { ChatFormatRequest, ChatFormatResult } from "./contract/control/chat-formats.ts";
 import type { AuditEntry, Fleet, FleetEvent } from "./contract/control/fleet.ts";
 import type { AttachServer, PatchServer, Server } from "./contract/control/servers.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "./contract/control/weight-syncs.ts";
@@ -54,7 +55,7 @@ export interface Stamp {
 }
 
 export type Outcome =
-  /** The upstream's own answer, body untouched. */
+  /** The upstream's own answer, body untouched. Nobody else holds the response. */
   | { readonly kind: "forwarded"; readonly response: Response; readonly stamp: Stamp }
   /**
    * Neutral events, `start` already taken out. Not streamed: complete and replayed, so it cannot fail any more.
@@ -156,6 +157,11 @@ export interface Gateway {
   readonly versions: {
     list(page: Page): readonly WeightVersionRecord[];
     get(version: number): WeightVersionRecord | undefined;
+  };
+
+  readonly chatFormats: {
+    /** Writes a new model directory on this machine; when it throws or the signal aborts, nothing of it stays. */
+    create(request: ChatFormatRequest, signal: AbortSignal): Promise<ChatFormatResult>;
   };
 
   readonly audit: {

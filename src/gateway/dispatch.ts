@@ -34,6 +34,18 @@ const SPOKEN: Readonly<Record<Engine["kind"], readonly Wire[]>> = {
 const canForward = (engine: Engine, wire: Wire): boolean =>
   engine.forward !== undefined && SPOKEN[engine.kind].includes(wire);
 
+/** One function per dialect, made once: the fleet calls it for every replica of every request. */
+const CAN_FORWARD: Readonly<Record<Wire, (engine: Engine) => boolean>> = {
+  openai: (engine) => canForward(engine, "openai"),
+  trl: (engine) => canForward(engine, "trl"),
+  vllm: (engine) => canForward(engine, "vllm"),
+};
+const CAN_ANSWER: typeof CAN_FORWARD = {
+  openai: (engine) => engine.generate !== undefined || CAN_FORWARD.openai(engine),
+  trl: (engine) => engine.generate !== undefined || CAN_FORWARD.trl(engine),
+  vllm: (engine) => engine.generate !== undefined || CAN_FORWARD.vllm(engine),
+};
+
 const stampOf = (lease: Lease, call: Pick<InboundCall, "model">): Stamp => ({
   replica: lease.replica.id,
   model: call.model ?? lease.replica.info?.models[0]?.id ?? "",
@@ -52,6 +64,15 @@ function toLeaseWishes(
   accepts: (engine: Engine) => boolean,
 ): LeaseWishes {
   const { wishes } = call;
+  if (
+    wishes.waitSeconds === 0 &&
+    wishes.minVersion === undefined &&
+    wishes.exactVersion === undefined &&
+    wishes.maxLag === undefined &&
+    wishes.sessionId === undefined
+  ) {
+    return { model: call.model, waitMilliseconds: 0, exclude, accepts, signal: call.signal };
+  }
   return {
     model: call.model,
     ...(wishes.minVersion === undefined ? {} : { minVersion: wishes.minVersion }),
@@ -136,8 +157,7 @@ async function generateOnce(lease: Lease, call: InboundCall): Promise<Outcome> {
 
 /** See `Gateway.generation.dispatch`. Throws GatewayError. */
 export async function dispatch(call: InboundCall, dependencies: DispatchDependencies): Promise<Outcome> {
-  const accepts = (engine: Engine): boolean => canForward(engine, call.wire) || engine.generate !== undefined;
-  return attempt(call, dependencies, accepts, (lease) =>
+  return attempt(call, dependencies, CAN_ANSWER[call.wire], (lease) =>
     canForward(lease.replica.engine, call.wire)
       ? forwardOnce(lease, call, dependencies.streams)
       : generateOnce(lease, call),
@@ -149,7 +169,7 @@ export async function forwardAny(
   call: Omit<InboundCall, "toRequest" | "stream">,
   dependencies: DispatchDependencies,
 ): Promise<Outcome | undefined> {
-  const accepts = (engine: Engine): boolean => canForward(engine, call.wire);
+  const accepts = CAN_FORWARD[call.wire];
   if (!dependencies.fleet.replicas().some((replica) => accepts(replica.engine))) return undefined;
   return attempt(call, dependencies, accepts, (lease) => forwardOnce(lease, call, dependencies.streams));
 }

@@ -1,26 +1,29 @@
 /**
- * What becomes of an upstream's answer on its way through: short bodies are read whole (cheaper than any stream, and a
- * body that breaks off can still be asked for elsewhere), long ones and event streams are passed on chunk by chunk,
- * unmerged. Whatever ends the body ends the lease.
+ * What becomes of an upstream's answer on its way through. Short bodies are read whole: cheaper than any stream, and a
+ * body that breaks off can still be asked for elsewhere. Long ones of a stated length are complete upstream when their
+ * head is sent; the runtime hands them on natively and the lease ends with the head. Event streams, and bodies of
+ * unknown length, are passed on chunk by chunk, unmerged, and the lease ends with them.
  */
 import { GatewayError, toGatewayError } from "../errors.ts";
 import type { Lease } from "../fleet/types.ts";
 import type { Clock } from "../ports.ts";
 
-/** Bodies with a stated length up to this are read whole. 4 MiB: the logprobs of some 40,000 tokens. */
-const WHOLE_BODY_LIMIT = 4 * 1024 * 1024;
+/** Bodies with a stated length up to this are read whole; beyond it reading costs more than handing the body on. */
+const WHOLE_BODY_LIMIT = 64 * 1024;
 
 /** Statuses that carry no body; giving one to `Response` throws. */
 const BODILESS = new Set([101, 204, 205, 304]);
 
 interface Watched {
-  lastChunk: number;
+  /** Set by every chunk, cleared by every look: cheaper than a time per chunk. */
+  alive: boolean;
+  lastSeen: number;
   readonly expire: () => void;
 }
 
 /** Ends streams on which an upstream has fallen silent. One timer for all of them: a timer per chunk costs more than the chunk. */
 export interface StreamWatch {
-  add(expire: () => void): { touch(): void; end(): void };
+  add(expire: () => void): { alive: boolean; end(): void };
   readonly active: number;
 }
 
@@ -32,7 +35,10 @@ export function createStreamWatch(clock: Clock, idleMilliseconds: number): Strea
   const tick = (): void => {
     const now = clock.monotonic();
     for (const stream of watched) {
-      if (now - stream.lastChunk > idleMilliseconds) {
+      if (stream.alive) {
+        stream.alive = false;
+        stream.lastSeen = now;
+      } else if (now - stream.lastSeen > idleMilliseconds) {
         watched.delete(stream);
         stream.expire();
       }
@@ -45,20 +51,18 @@ export function createStreamWatch(clock: Clock, idleMilliseconds: number): Strea
       return watched.size;
     },
     add(expire) {
-      const stream: Watched = { lastChunk: clock.monotonic(), expire };
+      const stream = {
+        alive: true,
+        lastSeen: clock.monotonic(),
+        expire,
+        end: (): void => void watched.delete(stream),
+      };
       watched.add(stream);
       if (!ticking) {
         ticking = true;
         clock.timer(interval, tick);
       }
-      return {
-        touch() {
-          stream.lastChunk = clock.monotonic();
-        },
-        end() {
-          watched.delete(stream);
-        },
-      };
+      return stream;
     },
   };
 }
@@ -81,7 +85,8 @@ export async function finishForward(
   streams: StreamWatch,
 ): Promise<Response> {
   const { status, headers } = response;
-  if (response.body === null || BODILESS.has(status)) {
+  // `response.body` is not looked at before it must be: asking for it turns a native hand-over into a stream.
+  if (BODILESS.has(status)) {
     lease.release("ok");
     return new Response(null, { status, headers });
   }
@@ -98,6 +103,14 @@ export async function finishForward(
     lease.release(status >= 500 ? "failed" : "ok");
     return new Response(bytes, { status, headers });
   }
+  if (length !== null && !isEventStream(headers)) {
+    lease.release(status >= 500 ? "failed" : "ok");
+    return response;
+  }
+  if (response.body === null) {
+    lease.release("ok");
+    return response;
+  }
   const stream = await passOn(response.body, lease, signal, streams, isEventStream(headers) ? toErrorEvent : null);
   return new Response(stream, { status, headers });
 }
@@ -111,7 +124,10 @@ function toErrorEvent(error: GatewayError): Uint8Array {
   return new TextEncoder().encode(`\n\ndata: ${JSON.stringify(body)}\n\ndata: [DONE]\n\n`);
 }
 
-/** Reads the first chunk before it answers, so that a stream which dies before it began can be moved. */
+/**
+ * Reads the first chunk before it answers, so that a stream which dies before it began can be moved. The rest goes
+ * chunk by chunk, one promise each: this runs for every token of every stream.
+ */
 async function passOn(
   body: ReadableStream<Uint8Array>,
   lease: Lease,
@@ -120,54 +136,63 @@ async function passOn(
   lastWords: ((error: GatewayError) => Uint8Array) | null,
 ): Promise<ReadableStream<Uint8Array>> {
   const reader = body.getReader();
+  type Read = Awaited<ReturnType<typeof reader.read>>;
   let expired = false;
-  const watch = streams.add(() => {
+  const watched = streams.add(() => {
     expired = true;
     void reader.cancel("silent for too long").catch(() => undefined);
   });
   const onAbort = (): void => void reader.cancel(signal.reason).catch(() => undefined);
   const finish = (outcome: "ok" | "failed"): void => {
-    watch.end();
+    watched.end();
     signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
   };
-  const read = async (): Promise<Uint8Array | undefined> => {
-    try {
-      const next = await reader.read();
-      if (!next.done) {
-        watch.touch();
-        return next.value;
-      }
-    } catch (cause) {
-      finish(signal.aborted ? "ok" : "failed");
-      throw signal.aborted ? toGatewayError(signal.reason) : broken(lease, cause);
-    }
-    finish(expired ? "failed" : "ok");
-    if (signal.aborted) throw toGatewayError(signal.reason);
-    if (expired) throw broken(lease, "no data within the idle limit of streams (--stream-idle-timeout)");
-    return undefined;
+  /** Why a stream ended, if not by itself. */
+  const failure = (cause?: unknown): GatewayError | undefined => {
+    if (signal.aborted) return toGatewayError(signal.reason);
+    if (expired) return broken(lease, "no data within the idle limit of streams (--stream-idle-timeout)");
+    return cause === undefined ? undefined : broken(lease, cause);
   };
   signal.addEventListener("abort", onAbort, { once: true });
-  let first = await read();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const chunk = first ?? (await read());
-          first = undefined;
-          if (chunk === undefined) controller.close();
-          else controller.enqueue(chunk);
-        } catch (error) {
-          if (lastWords === null) return controller.error(error);
-          controller.enqueue(lastWords(toGatewayError(error)));
-          controller.close();
-        }
-      },
-      async cancel(reason) {
-        finish("ok");
-        await reader.cancel(reason).catch(() => undefined);
-      },
+
+  let first: Read;
+  try {
+    first = await reader.read();
+    const failed = first.done ? failure() : undefined;
+    if (failed !== undefined) throw failed;
+  } catch (cause) {
+    finish(signal.aborted ? "ok" : "failed");
+    throw cause instanceof GatewayError ? cause : failure(cause);
+  }
+  let controller: ReadableStreamDefaultController<Uint8Array>;
+  const end = (error: GatewayError | undefined): void => {
+    finish(error === undefined || signal.aborted ? "ok" : "failed");
+    if (error !== undefined && lastWords === null) {
+      controller.error(error);
+      return;
+    }
+    if (error !== undefined && lastWords !== null) controller.enqueue(lastWords(error));
+    controller.close();
+  };
+  const onRead = (read: Read): void => {
+    if (read.done) {
+      end(failure());
+      return;
+    }
+    watched.alive = true;
+    controller.enqueue(read.value);
+  };
+  const onFail = (cause: unknown): void => end(failure(cause ?? "the connection was lost"));
+  return new ReadableStream<Uint8Array>({
+    start(own) {
+      controller = own;
+      onRead(first);
     },
-    { highWaterMark: 0 },
-  );
+    pull: () => reader.read().then(onRead, onFail),
+    async cancel(reason) {
+      finish("ok");
+      await reader.cancel(reason).catch(() => undefined);
+    },
+  });
 }

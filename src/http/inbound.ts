@@ -23,6 +23,8 @@ export function targetOf(url: string): string {
 const integerOr = (value: unknown, otherwise: number): number =>
   Number.isSafeInteger(value) ? (value as number) : otherwise;
 
+// `c.get` and not `c.var` here and below: the latter builds an object of all variables at each use.
+
 /** Reads and scans the request. Throws GatewayError when the body is no JSON object or over the token budget. */
 export async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<InboundCall, "toRequest">> {
   const body = new Uint8Array(await c.req.raw.arrayBuffer());
@@ -34,9 +36,9 @@ export async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<Inb
   }
   const { model, stream, n, max_tokens, max_completion_tokens } = found.values;
   const maxTokens = integerOr(max_completion_tokens, integerOr(max_tokens, 1));
-  checkTokenBudget({ prompts: 1, samples: integerOr(n, 1), maxTokens }, c.var.gateway.config);
+  checkTokenBudget({ prompts: 1, samples: integerOr(n, 1), maxTokens }, c.get("gateway").config);
   return {
-    requestId: c.var.requestId,
+    requestId: c.get("requestId"),
     wire,
     method: c.req.method,
     target: targetOf(c.req.raw.url),
@@ -45,7 +47,7 @@ export async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<Inb
     model: typeof model === "string" ? model : undefined,
     stream: stream === true,
     wishes: parseWishes(c.req.raw.headers),
-    signal: c.var.signal,
+    signal: c.get("signal"),
   };
 }
 
@@ -66,13 +68,11 @@ export async function dispatchCall<T extends { readonly request: GenerateRequest
   parse: (body: Record<string, unknown>) => T,
 ): Promise<Dispatched<T>> {
   let parsed: T | undefined;
-  const outcome = await c.var.gateway.generation.dispatch({
-    ...call,
-    toRequest: () => {
-      parsed ??= parse(parseJsonObject(call.body));
-      return parsed.request;
-    },
-  });
+  const toRequest = (): GenerateRequest => {
+    parsed ??= parse(parseJsonObject(call.body));
+    return parsed.request;
+  };
+  const outcome = await c.get("gateway").generation.dispatch(Object.assign(call, { toRequest }));
   return { outcome, parsed };
 }
 

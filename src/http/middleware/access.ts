@@ -15,12 +15,15 @@ const LATENCY_BOUNDS = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 
 /** Methods that get their own label; others are "OTHER", for a client may send any word. */
 const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
+/** Bound series kept per route: every status there is, and no method that a client invents. */
+const SERIES_LIMIT = 100;
+
 const SYNC_LOCATION = /^\/api\/weight-syncs\/(ws_[A-Za-z0-9-]{1,64})$/;
 
 export interface AccessRecorder {
   begin(): void;
   /** `seconds`: until the answer's head was ready; a streamed body goes on. */
-  end(c: Context<AppEnv>, facts: RouteFacts, seconds: number, left: boolean): void;
+  end(c: Context<AppEnv>, response: Response, facts: RouteFacts, seconds: number, left: boolean): void;
 }
 
 /** Registers the HTTP metrics and returns the recorder. */
@@ -37,17 +40,24 @@ export function createAccessRecorder(gateway: Gateway): AccessRecorder {
   const leavers = metrics.counter("tidegate_http_clients_left_total", "Clients that left before their answer.", [
     "route",
   ]);
-  /** Bound counters per pattern, method and status; as many as there are metric series. */
-  const bound = new Map<string, { count: () => void; observe: (seconds: number) => void }>();
-  const seriesOf = (route: string, method: string, status: number) => {
-    const key = `${status} ${method} ${route}`;
-    let series = bound.get(key);
+  /** Bound counters per route, then per status (and method, where a pattern stands for many); as many as there are series. */
+  const bound = new Map<RouteFacts, Map<number | string, { count: () => void; observe: (seconds: number) => void }>>();
+  const seriesOf = (facts: RouteFacts, method: string, status: number) => {
+    let byStatus = bound.get(facts);
+    if (byStatus === undefined) {
+      byStatus = new Map();
+      bound.set(facts, byStatus);
+    }
+    const key = facts.method === method ? status : `${status} ${method}`;
+    let series = byStatus.get(key);
     if (series === undefined) {
+      const known = METHODS.has(method) ? method : "OTHER";
+      const route = facts.pattern;
       series = {
-        count: requests.bind({ route, method, status: String(status) }),
-        observe: latency.bind({ route, method }),
+        count: requests.bind({ route, method: known, status: String(status) }),
+        observe: latency.bind({ route, method: known }),
       };
-      bound.set(key, series);
+      if (byStatus.size < SERIES_LIMIT) byStatus.set(key, series);
     }
     return series;
   };
@@ -74,11 +84,11 @@ export function createAccessRecorder(gateway: Gateway): AccessRecorder {
     begin() {
       inFlight += 1;
     },
-    end(c, facts, seconds, left) {
+    end(c, response, facts, seconds, left) {
       inFlight -= 1;
-      const method = METHODS.has(c.req.method) ? c.req.method : "OTHER";
-      const { status, headers } = c.res;
-      const series = seriesOf(facts.pattern, method, status);
+      const { method } = c.req;
+      const { status, headers } = response;
+      const series = seriesOf(facts, method, status);
       series.count();
       series.observe(seconds);
       if (left) leavers.add({ route: facts.pattern });

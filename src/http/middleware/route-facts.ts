@@ -1,14 +1,10 @@
-/**
- * What the middleware must know of a route before its handler runs: pattern, scope and exemptions, found by one map
- * lookup per request. Built once from the list of routes.
- */
-import type { Context } from "hono";
-import { matchedRoutes } from "hono/route";
+/** What the middleware must know of a route before its handler runs: pattern, scope and exemptions. */
 import type { Scope } from "../../contract/scopes.ts";
 import type { AnyRoute } from "../define-route.ts";
-import type { AppEnv } from "../env.ts";
 
 export interface RouteFacts {
+  /** In capitals; empty for what no route matched. */
+  readonly method: string;
   /** The OpenAPI path (`/api/servers/{id}`): bounded, so fit for a metric label. */
   readonly pattern: string;
   readonly scope: Scope | null;
@@ -22,6 +18,7 @@ export interface RouteFacts {
 
 /** Everything that no route matched shares one set of facts; scanning strangers then makes one metric series. */
 export const UNMATCHED: RouteFacts = {
+  method: "",
   pattern: "unmatched",
   scope: null,
   operational: false,
@@ -45,30 +42,14 @@ const OPERATIONAL: ReadonlySet<string> = new Set([
 
 const TAKES_WEIGHTS = "application/octet-stream";
 
-/** Hono's spelling of an OpenAPI path: `/api/servers/{id}` → `/api/servers/:id`. */
-const toHonoPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ":$1");
-
-function toFacts({ route, scope }: AnyRoute): RouteFacts {
+/** What the middleware is told about a route when the app registers it. */
+export function toFacts({ route, scope }: AnyRoute): RouteFacts {
   return {
+    method: route.method.toUpperCase(),
     pattern: route.path,
     scope,
     operational: OPERATIONAL.has(route.path),
     changesWeights: scope === "weights" && route.method !== "get",
     takesWeights: route.request?.body?.content[TAKES_WEIGHTS] !== undefined,
-  };
-}
-
-/** Builds the lookup; the returned function answers UNMATCHED when no route takes this method and path. */
-export function createRouteLookup(routes: readonly AnyRoute[]): (c: Context<AppEnv>) => RouteFacts {
-  const table = new Map<string, RouteFacts>();
-  for (const route of routes) {
-    table.set(`${route.route.method.toUpperCase()} ${toHonoPath(route.route.path)}`, toFacts(route));
-  }
-  return (c) => {
-    const method = c.req.method === "HEAD" ? "GET" : c.req.method;
-    const matched = matchedRoutes(c);
-    // The last match is the handler itself; middleware and validators come before it.
-    const path = matched[matched.length - 1]?.path;
-    return (path === undefined ? undefined : table.get(`${method} ${path}`)) ?? UNMATCHED;
   };
 }

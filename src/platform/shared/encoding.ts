@@ -5,7 +5,9 @@
  * and a compressed answer would then reach a client that never said it can read one.
  */
 export function identityUnlessAsked(init: RequestInit): RequestInit {
-  const headers = init.headers instanceof Headers ? init.headers : new Headers(init.headers);
-  if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
-  return { ...init, headers };
+  const { headers } = init;
+  if (headers !== undefined && !(headers instanceof Headers) && "accept-encoding" in headers) return init;
+  const named = headers instanceof Headers ? headers : new Headers(headers);
+  if (!named.has("accept-encoding")) named.set("accept-encoding", "identity");
+  return { ...init, headers: named };
 }
