@@ -8,6 +8,7 @@ import type { Engine, EngineSpec } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { createAudit } from "./gateway/audit.ts";
+import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
@@ -184,6 +185,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     control,
     syncs: syncs.syncs,
     versions: syncs.versions,
+    chatFormats: createChatFormats(ports, log),
     audit,
   };
 }

@@ -1,5 +1,8 @@
 /** The TypeScript library: `import { … } from "tidegate"`. */
 export { type App, createApp } from "./app.ts";
+export { type ChatFormatOptions, setupChatFormat } from "./checkpoint/chat-format.ts";
+export type { Pretrained, PretrainedModel, PretrainedTokenizer } from "./checkpoint/pretrained.ts";
+export type { SavedCheckpoint } from "./checkpoint/save.ts";
 export { ConnectionError, ServerError, WeightSyncError } from "./client/errors.ts";
 export type { ClientSamplingParams } from "./client/sampling.ts";
 export type { SyncOptions, SyncResult, WeightsInput } from "./client/update.ts";
@@ -9,4 +12,5 @@ export { GatewayError } from "./errors.ts";
 export { createGateway } from "./gateway.ts";
 export type { Gateway } from "./gateway-types.ts";
 export { wrapAsList } from "./lib/wrap-as-list.ts";
+export { openCheckpoint, saveCheckpoint } from "./platform/checkpoints.ts";
 export type { Ports } from "./ports.ts";

@@ -110,3 +110,22 @@ event: sync
 data: ${JSON.stringify({ type: "sync", sync: RUNNING_SYNC_EXAMPLE })}
 
 `;
+
+export const CHAT_FORMAT_REQUEST_EXAMPLE = {
+  model: "/models/llama-base",
+  format: "chatml",
+  resize_to_multiple_of: 64,
+  output: "/models/llama-chatml",
+} as const;
+
+export const CHAT_FORMAT_EXAMPLE = {
+  format: "chatml",
+  output: "/models/llama-chatml",
+  special_tokens: { bos_token: "<|im_start|>", eos_token: "<|im_end|>", pad_token: "<|im_end|>" },
+  token_ids: { bos_token_id: 32000, eos_token_id: 32001, pad_token_id: 32001 },
+  tokens: 32002,
+  embedding_rows: { before: 32000, after: 32064 },
+  chat_template:
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+  files: ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+};

@@ -1,6 +1,7 @@
 /** The control routes, in document order. */
 import type { AnyRoute } from "../../src/http/define-route.ts";
 import { listAudit } from "./audit.ts";
+import { createChatFormat } from "./chat-formats.ts";
 import { streamEvents, streamWeightSyncEvents } from "./events.ts";
 import { getFleet } from "./fleet.ts";
 import { attachServer, detachServer, getServer, listServers, patchServer } from "./servers.ts";
@@ -22,6 +23,7 @@ export const controlRoutes: readonly AnyRoute[] = [
   streamWeightSyncEvents,
   listWeightVersions,
   getWeightVersion,
+  createChatFormat,
   streamEvents,
   listAudit,
 ];

@@ -3,6 +3,7 @@
  * special tokens, their ids everywhere, the ChatML template, and as many embedding rows as there are tokens.
  * Pure: nothing is read or written here.
  */
+import { LARGEST_MULTIPLE } from "../contract/control/chat-formats.ts";
 import { GatewayError, invalidValue } from "../errors.ts";
 import { type AddedToken, addTokens, type NewToken, toSpecialToken } from "./add-tokens.ts";
 import { editJson, memberText, RawJson } from "./json-edit.ts";
@@ -16,13 +17,12 @@ export type ChatFormat = (typeof CHAT_FORMATS)[number];
 const BOS = "<|im_start|>";
 const EOS = "<|im_end|>";
 
+export const SPECIAL_TOKENS = { bos_token: BOS, eos_token: EOS, pad_token: EOS } as const;
+
 /** TRL's, byte for byte: the line breaks inside the quotes are real ones. */
-const CHATML =
+export const CHATML =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
-
-/** A row of a large model takes 16 KiB; this many are a gigabyte of padding. */
-const MULTIPLE_LIMIT = 65_536;
 
 export interface ChatFormatOptions {
   /** Default "chatml", the only one. */
@@ -38,11 +38,16 @@ const edited = (file: JsonFile, edits: Readonly<Record<string, unknown>>): JsonF
   return { text, value: { ...file.value, ...edits } };
 };
 
+/** Ids of the special tokens of a tokenizer that was set up. */
+export function specialTokenIds({ vocabulary }: Pick<PretrainedTokenizer, "vocabulary">) {
+  return toIdFields({ bos: vocabulary.idOf(BOS)!, eos: vocabulary.idOf(EOS)! });
+}
+
 /** The rows that a vocabulary needs, rounded up. */
 function chooseRows(tokens: number, multiple: unknown): number {
   if (multiple === undefined || multiple === null) return tokens;
-  if (!Number.isSafeInteger(multiple) || (multiple as number) < 1 || (multiple as number) > MULTIPLE_LIMIT) {
-    throw invalidValue("resize_to_multiple_of", multiple, `an integer from 1 to ${MULTIPLE_LIMIT}`);
+  if (!Number.isSafeInteger(multiple) || (multiple as number) < 1 || (multiple as number) > LARGEST_MULTIPLE) {
+    throw invalidValue("resize_to_multiple_of", multiple, `an integer from 1 to ${LARGEST_MULTIPLE}`);
   }
   return Math.ceil(tokens / (multiple as number)) * (multiple as number);
 }
@@ -85,13 +90,11 @@ const toDecoderEntry = ({ content, lstrip, normalized, rstrip, single_word, spec
   special,
 });
 
-const SPECIAL = { bos_token: BOS, eos_token: EOS, pad_token: EOS } as const;
-
 function editTokenizerConfig(tokenizer: PretrainedTokenizer, added: readonly AddedToken[]): JsonFile {
   const { config, newForm } = tokenizer;
   const old = config.value.added_tokens_decoder;
   return edited(config, {
-    ...SPECIAL,
+    ...SPECIAL_TOKENS,
     ...(newForm ? { extra_special_tokens: [BOS, EOS] } : { additional_special_tokens: [BOS, EOS] }),
     ...(isObject(old)
       ? { added_tokens_decoder: Object.fromEntries(added.map((token) => [token.id, toDecoderEntry(token)])) }
@@ -108,7 +111,7 @@ function editSpecialTokensMap(map: JsonFile): JsonFile {
     rstrip: false,
     single_word: false,
   });
-  return edited(map, { ...SPECIAL, additional_special_tokens: [entry(BOS), entry(EOS)] });
+  return edited(map, { ...SPECIAL_TOKENS, additional_special_tokens: [entry(BOS), entry(EOS)] });
 }
 
 /** Tokens that only `tokenizer_config.json` named come along: they have ids from now on. */
@@ -141,7 +144,8 @@ export function setupChatFormat(
   if (tokenizer.chatTemplate !== null) {
     throw new GatewayError(
       "conflict",
-      "Chat template is already added to the tokenizer. If you want to overwrite it, please set it to null.",
+      "Chat template is already added to the tokenizer. If you want to overwrite it, please set it to null " +
+        "({ ...tokenizer, chatTemplate: null }).",
       { param: "model" },
     );
   }

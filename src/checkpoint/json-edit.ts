@@ -101,13 +101,17 @@ export function editJson(text: string, edits: Readonly<Record<string, unknown>>)
   const first = members[0];
   const lead = first === undefined ? "\n  " : text.slice(text.indexOf("{") + 1, first.start);
   const sorted = members.every(({ key }, index) => index === 0 || members[index - 1]!.key <= key);
-  const items = members.map(({ key, start, end, valueStart }) => {
-    const known = Object.hasOwn(edits, key);
-    return { key, text: known ? text.slice(start, valueStart) + print(edits[key], lead) : text.slice(start, end) };
-  });
-  const kept = items.filter(({ key }) => !Object.hasOwn(edits, key) || edits[key] !== undefined);
+  const known = new Set(members.map(({ key }) => key));
+  const kept = members
+    .filter(({ key }) => !Object.hasOwn(edits, key) || edits[key] !== undefined)
+    .map(({ key, start, end, valueStart }) => ({
+      key,
+      text: Object.hasOwn(edits, key)
+        ? text.slice(start, valueStart) + print(edits[key], lead)
+        : text.slice(start, end),
+    }));
   for (const [key, value] of Object.entries(edits)) {
-    if (value === undefined || items.some((item) => item.key === key)) continue;
+    if (value === undefined || known.has(key)) continue;
     const after = sorted ? kept.findIndex((item) => item.key > key) : -1;
     kept.splice(after < 0 ? kept.length : after, 0, { key, text: `${JSON.stringify(key)}: ${print(value, lead)}` });
   }

@@ -21,19 +21,23 @@ const SHARD_LIMIT = 4096;
 export const unreadable = (message: string, cause?: unknown): GatewayError =>
   new GatewayError("source_unreadable", message, cause === undefined ? {} : { cause });
 
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
 /** True for `{…}`. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The text of a file; undefined when there is none. */
 export async function readOptional(files: Files, path: string, limit: number): Promise<string | undefined> {
-  const found = await files.stat(path);
+  const found = await files.stat(path).catch((cause: unknown) => {
+    throw unreadable(`${path} cannot be read: ${reasonOf(cause)}`, cause);
+  });
   if (found === undefined) return undefined;
   if (found.kind !== "file") throw unreadable(`${path} is not a file.`);
   try {
     return await files.readText(path, limit);
   } catch (cause) {
-    throw unreadable(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw unreadable(`${path} cannot be read: ${reasonOf(cause)}`, cause);
   }
 }
 
@@ -45,7 +49,7 @@ export async function readJsonFile(files: Files, path: string, limit = SMALL_LIM
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw unreadable(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw unreadable(`${path} is not JSON: ${reasonOf(cause)}`, cause);
   }
   if (!isObject(value)) throw unreadable(`${path} must hold a JSON object, got ${showValue(value)}.`);
   return { text, value };
@@ -54,7 +58,9 @@ export async function readJsonFile(files: Files, path: string, limit = SMALL_LIM
 /** The directory's absolute path. */
 export async function resolveDirectory(files: Files, directory: string): Promise<string> {
   const root = files.resolve(directory);
-  const found = await files.stat(root);
+  const found = await files.stat(root).catch((cause: unknown) => {
+    throw unreadable(`The model ${root} cannot be read: ${reasonOf(cause)}`, cause);
+  });
   if (found?.kind === "directory") return root;
   const what = found === undefined ? "does not exist" : "is not a directory";
   throw unreadable(`The model ${root} ${what}; give the directory of a Hugging Face checkpoint.`);

@@ -83,7 +83,8 @@ export function findVocabularyTensors(
   const text = textConfigOf(config);
   const declared = text.vocab_size ?? config.vocab_size;
   const rows = typeof declared === "number" ? declared : (embedding.tensor.shape[0] ?? 0);
-  for (const one of all) checkShape(one, rows);
+  const ordered = [embedding, ...all.filter((one) => one !== embedding)];
+  for (const one of ordered) checkShape(one, rows);
   const known = new Set(all.map(({ name }) => name));
   for (const [name, { shape }] of tensors) {
     if (known.has(name) || shape[0] !== rows || IN_LAYER.test(name)) continue;
@@ -101,5 +102,5 @@ export function findVocabularyTensors(
       { tensor: "lm_head.weight" },
     );
   }
-  return { all: [embedding, ...all.filter((one) => one !== embedding)], rows, tied: said === true || !stored };
+  return { all: ordered, rows, tied: said === true || !stored };
 }

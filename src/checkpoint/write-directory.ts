@@ -24,8 +24,7 @@ async function realAncestor(files: DirectoryFiles, path: string): Promise<string
   }
 }
 
-/** Refuses a place that is taken, or that lies in one of `sources`. Returns the absolute path. */
-export async function checkOutput(files: DirectoryFiles, output: string, sources: readonly string[]): Promise<string> {
+async function check(files: DirectoryFiles, output: string, sources: readonly string[]): Promise<string> {
   if (output === "") throw invalidValue("output", output, "the path of a new directory");
   const target = files.resolve(output);
   const ancestor = await realAncestor(files, target);
@@ -78,6 +77,15 @@ function toFailure(error: unknown, output: string): unknown {
     param: "output",
     cause: error,
   });
+}
+
+/** Refuses a place that is taken, or that lies in one of `sources`. Returns the absolute path. */
+export async function checkOutput(files: DirectoryFiles, output: string, sources: readonly string[]): Promise<string> {
+  try {
+    return await check(files, output, sources);
+  } catch (error) {
+    throw toFailure(error, output);
+  }
 }
 
 /**

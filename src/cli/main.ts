@@ -6,6 +6,7 @@ import { GatewayError } from "../errors.ts";
 import { EXIT } from "../platform/run.ts";
 import { toSuggestion } from "./arguments.ts";
 import { chat } from "./chat.ts";
+import { chatFormat } from "./chat-format.ts";
 import { doctor } from "./doctor.ts";
 import { type Command, type Io, OperationError, UsageError } from "./io.ts";
 import { openapi } from "./openapi.ts";
@@ -14,10 +15,18 @@ import { serve } from "./serve.ts";
 import { servers } from "./servers.ts";
 import { sync } from "./sync.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve, sync, servers, chat, doctor, openapi };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve,
+  sync,
+  servers,
+  chat,
+  "chat-format": chatFormat,
+  doctor,
+  openapi,
+};
 
 function help(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
   return `Usage: tidegate COMMAND [options]\n\nCommands:\n${lines.join("\n")}\n\n"tidegate COMMAND --help" tells more.\n`;
 }
 

@@ -81,7 +81,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: "library",
     files: /^src\/index\.ts$/,
-    rooms: [...PURE, PORT, GATEWAY_TYPES, "gateway", "client", "app"],
+    rooms: [...PURE, PORT, GATEWAY_TYPES, "gateway", "client", "app", "platform"],
     packages: [],
   },
   {

@@ -31,7 +31,9 @@ export interface FakeOptions {
   /** Set: the replica speaks HTTP, and the call is forwarded to this. */
   readonly upstream?: (call: Omit<InboundCall, "toRequest" | "stream">) => Response | Promise<Response>;
   readonly config?: Readonly<Record<string, unknown>>;
-  readonly over?: Over<Pick<Gateway, "generation" | "fleet" | "control" | "syncs" | "versions" | "audit">> & {
+  readonly over?: Over<
+    Pick<Gateway, "generation" | "fleet" | "control" | "syncs" | "versions" | "chatFormats" | "audit">
+  > & {
     readonly draining?: boolean;
   };
 }
@@ -208,6 +210,7 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       ...over.syncs,
     },
     versions: { list: () => [], get: () => undefined, ...over.versions },
+    chatFormats: { create: ({ model }) => Promise.reject(missing(`model ${model}`)), ...over.chatFormats },
     audit: { append: () => undefined, list: () => [], ...over.audit },
   };
   return { gateway, calls, requests, controls, lines };

@@ -878,6 +878,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chat-formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set up a chat format
+         * @description Writes a copy of a model directory with the special tokens `<|im_start|>` and `<|im_end|>`, the ChatML template and an embedding of as many rows as there are tokens (new ones by transformers' rule: the mean of the old, with a little noise). TRL's `setup_chat_format`. The source is only read; the new directory appears whole or not at all, and when the call is abandoned nothing of it stays. The fleet serves on as it was.
+         */
+        post: operations["createChatFormat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1237,6 +1257,58 @@ export interface components {
             text?: string;
         } & {
             [key: string]: unknown;
+        };
+        ChatFormatRequest: {
+            /**
+             * @description Hugging Face model directory on the gateway's machine. Only read.
+             * @example /models/llama-base
+             */
+            model: string;
+            /**
+             * @default chatml
+             * @enum {string}
+             */
+            format?: "chatml";
+            /**
+             * @description Embedding rows are rounded up to a multiple of this. Default: as many rows as tokens.
+             * @default null
+             */
+            resize_to_multiple_of?: number | null;
+            /**
+             * @description The new directory; must not exist. It appears whole or not at all.
+             * @example /models/llama-chatml
+             */
+            output: string;
+            /**
+             * @description Of the small noise in the new rows. The same seed gives the same rows.
+             * @default 0
+             */
+            seed?: number;
+        };
+        ChatFormatResult: {
+            /** @enum {string} */
+            format: "chatml";
+            /** @description Absolute path of the new directory. */
+            output: string;
+            special_tokens: {
+                bos_token: string;
+                eos_token: string;
+                pad_token: string;
+            };
+            token_ids: {
+                bos_token_id: number;
+                eos_token_id: number;
+                pad_token_id: number;
+            };
+            /** @description Tokens of the tokenizer, added ones included. */
+            tokens: number;
+            embedding_rows: {
+                before: number;
+                after: number;
+            };
+            chat_template: string;
+            /** @description Names of the files in the new directory. */
+            files: string[];
         };
         ChatLogprobs: {
             content: {
@@ -7806,6 +7878,139 @@ export interface operations {
             };
             /** @description `not_found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createChatFormat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "/models/llama-base",
+                 *       "format": "chatml",
+                 *       "resize_to_multiple_of": 64,
+                 *       "output": "/models/llama-chatml"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChatFormatRequest"];
+            };
+        };
+        responses: {
+            /** @description The new directory is there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "format": "chatml",
+                     *       "output": "/models/llama-chatml",
+                     *       "special_tokens": {
+                     *         "bos_token": "<|im_start|>",
+                     *         "eos_token": "<|im_end|>",
+                     *         "pad_token": "<|im_end|>"
+                     *       },
+                     *       "token_ids": {
+                     *         "bos_token_id": 32000,
+                     *         "eos_token_id": 32001,
+                     *         "pad_token_id": 32001
+                     *       },
+                     *       "tokens": 32002,
+                     *       "embedding_rows": {
+                     *         "before": 32000,
+                     *         "after": 32064
+                     *       },
+                     *       "chat_template": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+                     *       "files": [
+                     *         "config.json",
+                     *         "generation_config.json",
+                     *         "model.safetensors",
+                     *         "tokenizer.json",
+                     *         "tokenizer_config.json"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChatFormatResult"];
+                };
+            };
+            /** @description `malformed_json`, `missing_field`, `invalid_value`, `unknown_field`, `source_unreadable`, `unsupported`, `weights_malformed`, `weights_truncated`, `weights_missing_tensor`, `weights_duplicate_tensor`, `weights_shape_mismatch`, `limit_exceeded` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

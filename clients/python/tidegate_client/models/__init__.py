@@ -21,6 +21,13 @@ from .chat_completion_request_tool_choice_type_1 import (
 from .chat_completion_response import ChatCompletionResponse
 from .chat_completion_response_object import ChatCompletionResponseObject
 from .chat_content_part import ChatContentPart
+from .chat_format_request import ChatFormatRequest
+from .chat_format_request_format import ChatFormatRequestFormat
+from .chat_format_result import ChatFormatResult
+from .chat_format_result_embedding_rows import ChatFormatResultEmbeddingRows
+from .chat_format_result_format import ChatFormatResultFormat
+from .chat_format_result_special_tokens import ChatFormatResultSpecialTokens
+from .chat_format_result_token_ids import ChatFormatResultTokenIds
 from .chat_logprobs import ChatLogprobs
 from .chat_logprobs_content_type_0_item import ChatLogprobsContentType0Item
 from .chat_logprobs_content_type_0_item_top_logprobs_item import (
@@ -185,6 +192,13 @@ __all__ = (
     "ChatCompletionResponse",
     "ChatCompletionResponseObject",
     "ChatContentPart",
+    "ChatFormatRequest",
+    "ChatFormatRequestFormat",
+    "ChatFormatResult",
+    "ChatFormatResultEmbeddingRows",
+    "ChatFormatResultFormat",
+    "ChatFormatResultSpecialTokens",
+    "ChatFormatResultTokenIds",
     "ChatLogprobs",
     "ChatLogprobsContentType0Item",
     "ChatLogprobsContentType0ItemTopLogprobsItem",
