@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [openai] [trl] [fuzz] [vllm]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [vllm]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -99,6 +99,9 @@ async function pytest(file, environment, extraPath) {
 }
 
 try {
+  if (wanted("checkpoint")) {
+    await pytest("test_chat_format.py", { TIDEGATE_COMMAND: `${binaryOf("bun")} src/cli/main.ts` });
+  }
   const trained = join(repository, "models/tide-nano/trained");
   const gateway = await startGateway(18080, ["--replicas", "2"]);
   const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
