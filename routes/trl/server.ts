@@ -16,7 +16,10 @@ export const trlHealth = defineRoute({
     summary: "Can the fleet serve?",
     responses: {
       200: { description: "At least one replica serves.", content: { "application/json": { schema: TrlHealth } } },
-      503: { description: "`no_replica`: none serves; says why.", content: { "application/json": { schema: NotReady } } },
+      503: {
+        description: "`no_replica`: none serves; says why.",
+        content: { "application/json": { schema: NotReady } },
+      },
     },
   }),
   scope: null,

@@ -16,7 +16,12 @@ declare const Deno: {
 };
 
 /** What the worker's FFI, model files and system facts need; `docs/runtimes.md` has the reason of each. */
-export const WORKER_PERMISSIONS = ["--no-prompt", "--allow-read", "--allow-env", "--allow-sys", "--allow-ffi"] as const;
+export const WORKER_PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-sys=systemMemoryInfo",
+  "--allow-ffi",
+] as const;
 
 function createPorts(): Ports {
   // uvicorn closes idle sockets after 5 s; ours must go first, or a request meets a socket that is just being closed.

@@ -75,11 +75,15 @@ export function createUndiciFetch(): Fetch {
     pipelining: 1,
   });
   return async (url, init) => {
-    const { headers } = identityUnlessAsked(init);
+    const sent: Record<string, string> = {};
+    // `forEach`, since the server adapter's headers cannot be iterated on Node 22.
+    new Headers(identityUnlessAsked(init).headers).forEach((value, name) => {
+      sent[name] = value;
+    });
     const answer = await request(url, {
       dispatcher,
       method: (init.method ?? "GET") as Dispatcher.HttpMethod,
-      headers: Object.fromEntries(headers as Headers),
+      headers: sent,
       body: (init.body ?? null) as Dispatcher.DispatchOptions["body"],
       ...(init.signal ? { signal: init.signal } : {}),
     } as Parameters<typeof request<null>>[1]);
