@@ -233,7 +233,6 @@ describe("weight syncs and versions as resources", () => {
     ["DELETE", "/api/weight-syncs/ws_0"],
     ["GET", "/api/weight-syncs/ws_0/events"],
     ["GET", "/api/weight-versions/99"],
-    ["GET", "/api/chat-formats"],
     ["GET", "/api/offload-plans"],
   ] as const) {
     test(`${method} ${path} is 404`, async () => {
