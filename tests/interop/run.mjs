@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [vllm]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [vllm]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -130,6 +130,13 @@ try {
     count(`fuzz: ${FUZZ_REQUESTS} random requests from the OpenAPI document`, code === 0 && output.includes("fuzz ok"));
   }
   await stop(gateway.child);
+  if (wanted("rendezvous")) {
+    const env = { ...process.env, VLLM_TARGET_DEVICE: "cpu" };
+    const { code, output } = await run(python, ["tests/interop/python/rendezvous.py"], { env });
+    passed += output.match(/^ok /gm)?.length ?? 0;
+    failed += output.match(/^not ok /gm)?.length ?? 0;
+    if (!/^\d+ passed, \d+ failed$/m.test(output)) count(`rendezvous.py ended with code ${code}`, false);
+  }
   if (wanted("vllm")) {
     const upstreamUrl = "http://127.0.0.1:18100";
     const model = join(repository, "models/tide-nano/base");
