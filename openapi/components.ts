@@ -11,7 +11,16 @@ type Node = Record<string, unknown>;
 /** Registers every schema with an `id` in its metadata. The order does not matter: components are sorted in the end. */
 export function registerNamedSchemas(registry: Registry): void {
   // Zod's own list of ids; documented for JSON Schema export, which walks it the same way.
-  for (const [id, schema] of z.globalRegistry._idmap) registry.register(id, schema as z.ZodType);
+  for (const [id, schema] of z.globalRegistry._idmap) registry.register(id, toExtended(schema as z.ZodType));
+}
+
+/**
+ * Zod gives a schema its methods when it is made: one that was made before the generator's package was loaded lacks
+ * the method that `register` calls. Which module is loaded first must not decide whether there is a document.
+ */
+function toExtended(schema: z.ZodType): z.ZodType {
+  if (schema.openapi === undefined) Object.defineProperty(schema, "openapi", { value: z.ZodType.prototype.openapi });
+  return schema;
 }
 
 const REFERENCE = /"#\/components\/schemas\/([^"]+)"/g;
