@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import koffi from "koffi";
 
 /** What an operation of a rank does wrong; the numbers of `fake-nccl.c`. */
-export const FAULT = { none: 0, hang: 1, block: 2, fail: 3, lateFail: 4, die: 5 } as const;
+export const FAULT = { none: 0, hang: 1, block: 2, fail: 3, lateFail: 4, die: 5, stuck: 6 } as const;
 /** What can leak. */
 export const LIVE = { allocations: 0, streams: 1, communicators: 2, registrations: 3 } as const;
 

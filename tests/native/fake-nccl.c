@@ -19,8 +19,8 @@
 enum { SUCCESS = 0, SYSTEM_ERROR = 2, INTERNAL_ERROR = 3, INVALID_ARGUMENT = 4, REMOTE_ERROR = 6, IN_PROGRESS = 7 };
 enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NOT_READY = 600 };
 /* HANG: the operation never ends. BLOCK: the call itself never returns. FAIL: the call returns an error. LATE_FAIL: the
- * call succeeds, the error comes later. DIE: the connection to the group breaks. All but FAIL end by an abort. */
-enum { NONE, HANG, BLOCK, FAIL, LATE_FAIL, DIE };
+ * call succeeds, the error comes later. DIE: the connection to the group breaks. STUCK: never ends, abort or not. All others but FAIL end by an abort. */
+enum { NONE, HANG, BLOCK, FAIL, LATE_FAIL, DIE, STUCK };
 enum { INIT = 1, BROADCAST = 2, ALL_REDUCE = 3 };
 
 typedef struct { char internal[128]; } ncclUniqueId;
@@ -218,7 +218,7 @@ int ncclCommDestroy(Comm *comm) { return ncclCommAbort(comm); }
 static void run(Op *op) {
   Comm *comm = op->comm;
   if (comm == NULL) { memcpy(op->to, op->from, op->bytes); return; }
-  while (op->fault == HANG && !comm->aborted) nap();
+  while (op->fault == STUCK || (op->fault == HANG && !comm->aborted)) nap();
   Header header = {op->kind, op->root, op->bytes, comm->rank, comm->ranks};
   int ok = op->fault != LATE_FAIL && !comm->aborted && send_all(comm->socket, &header, sizeof header);
   if (op->kind == BROADCAST && comm->rank == op->root) {

@@ -281,3 +281,22 @@ describe("NCCL that goes wrong", { skip }, () => {
     );
   });
 });
+
+describe("NCCL that cannot be helped", { skip }, () => {
+  // Last on purpose: what a stuck kernel holds is kept, and its thread with it.
+  test("work that even the abort does not end: bounded, kept, and said", async () => {
+    fake!.fault(0, 2, FAULT.stuck);
+    let hurry = false;
+    const hasty = {
+      ...clock,
+      timer: (ms: number, done: () => void) => clock.timer(hurry ? Math.min(ms, 100) : ms, done),
+    };
+    const ranks = await joinAll(2, { clock: hasty });
+    hurry = true;
+    const sending = ranks[0]!.send([new Uint8Array(64)], "F32");
+    await assert.rejects(sending, fails("sync_failed", "did not end", "this process must be restarted"));
+    await ranks[1]!.close();
+    assert.equal(fake!.live(LIVE.allocations), 1);
+    assert.equal(fake!.live(LIVE.communicators), 0);
+  });
+});

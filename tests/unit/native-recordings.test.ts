@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { toRuns } from "../../src/worker/native/nccl-weights.ts";
 import { readPickle } from "../../src/worker/native/pickle-read.ts";
 import { toPickle } from "../../src/worker/native/pickle-write.ts";
 import { joinProcessGroup } from "../../src/worker/native/process-group.ts";
@@ -97,6 +98,18 @@ describe("recorded from vLLM's StatelessProcessGroup", () => {
     socket.end();
     await group.close();
   });
+});
+
+describe("recorded from vLLM's packed transfer", () => {
+  const { cases } = read("packed-runs") as { cases: { limit: number; sizes: number[]; runs: number[] }[] };
+  for (const { limit, sizes, runs } of cases) {
+    test(`a run ends where vLLM ends it: ${limit} bytes`, async () => {
+      const tensors = sizes.map((size, index) => ({ name: String(index), dtype: "U8" as const, shape: [size] }));
+      const ours: number[] = [];
+      for await (const run of toRuns(tensors, limit)) ours.push(run.length);
+      assert.deepEqual(ours, runs);
+    });
+  }
 });
 
 describe("recorded from CPython's pickle", () => {

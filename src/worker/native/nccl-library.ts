@@ -143,7 +143,7 @@ export class NcclLibrary {
 
   /** Ends a communicator, in whatever state; local, peers are not asked. */
   async abort(comm: bigint): Promise<void> {
-    this.#nccl("ncclCommAbort", await callAsync(this.#native.ncclCommAbort, [comm]));
+    this.#begun("ncclCommAbort", await callAsync(this.#native.ncclCommAbort, [comm]));
   }
 
   /** Begins a broadcast in place. `count` elements of the NCCL type. */
@@ -213,7 +213,8 @@ export class NcclLibrary {
     this.#cuda("cudaHostUnregister", await callAsync(this.#native.cudaHostUnregister, [host]));
   }
 
-  #begun(call: string, code: number, comm: bigint): void {
+  /** A non-blocking communicator may say "in progress" to any call. */
+  #begun(call: string, code: number, comm?: bigint): void {
     if (code !== NCCL_RESULT.inProgress) this.#nccl(call, code, comm);
   }
 

@@ -45,8 +45,8 @@ function check(tensor: NamedTensor): NamedTensor {
   throw new GatewayError("weights_shape_mismatch", text, { phase: "transfer", tensor: tensor.name });
 }
 
-/** Runs of tensors as vLLM packs them: the tensor that goes over the limit still belongs to the run. */
-async function* toRuns<T extends TensorSpec>(
+/** Runs of tensors as vLLM's `pack_tensors` makes them: the tensor that goes over `limit` bytes still belongs to the run. */
+export async function* toRuns<T extends TensorSpec>(
   tensors: Iterable<T> | AsyncIterable<T>,
   limit: number,
 ): AsyncGenerator<T[]> {

@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { GatewayError, invalidValue, toGatewayError } from "../../errors.ts";
 import type { Clock, Timer } from "../../ports.ts";
 import { type CallOptions, withDeadline } from "./tcp-store-deadline.ts";
+import { KEEP_ALIVE } from "./tcp-store-socket.ts";
 import { type TcpStorePeer, TcpStoreState } from "./tcp-store-state.ts";
 import { DEFAULT_TCP_STORE_LIMITS, type TcpStoreLimits, TcpStoreParser } from "./tcp-store-wire.ts";
 
@@ -80,6 +81,7 @@ class Connection implements TcpStorePeer {
     this.#parser = new TcpStoreParser(shared.limits);
     this.#address = `${socket.remoteAddress ?? "unknown"}:${socket.remotePort ?? 0}`;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("drain", () => this.#resume());
     socket.on("error", () => this.close());

@@ -8,6 +8,9 @@ import { protocolError } from "./tcp-store-wire.ts";
 /** Bytes beyond what is being read after which the socket is paused: the rest stays with the system. */
 const UNASKED_BYTES = 64 * 1024;
 
+/** Silence after which the system asks whether the other host still lives, milliseconds: groups are idle for hours. */
+export const KEEP_ALIVE = 30_000;
+
 /** One open connection; one reader at a time. */
 export class StoreSocket {
   readonly #socket: Socket;
@@ -19,6 +22,7 @@ export class StoreSocket {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE);
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     const ended = "TCPStore: the server closed the connection.";
     socket.on("end", () => this.fail(new GatewayError("sync_failed", ended, { phase: "rendezvous" })));

@@ -1,6 +1,6 @@
 """Records the fixtures of tests/unit/native-*.test.ts from real torch, CPython and vLLM.
 
-usage: rendezvous_record.py          writes tests/fixtures/rendezvous/{torch-client,vllm-rank-1,pickles}.json
+usage: rendezvous_record.py          writes tests/fixtures/rendezvous/{torch-client,vllm-rank-1,pickles,packed-runs}.json
 """
 
 import collections
@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import platform
+import random
 import select
 import socket
 import sys
@@ -21,6 +22,7 @@ import vllm
 from rendezvous import HOST, OPERATIONS, TIMEOUT, VALUES, run_torch_client, to_python
 from torch.distributed import TCPStore
 from vllm.distributed.utils import StatelessProcessGroup
+from vllm.distributed.weight_transfer.packed_tensor import pack_tensors
 
 OUT = Path("tests/fixtures/rendezvous")
 MADE_BY = {"torch": torch.__version__, "vllm": vllm.__version__, "python": platform.python_version()}
@@ -152,7 +154,22 @@ def record_pickles() -> None:
     write("pickles.json", {"taken": taken, "refused": refused_list})
 
 
+def record_runs() -> None:
+    """How vLLM cuts a list of tensors into packed broadcasts."""
+    draw = random.Random(412)
+    cases = []
+    for limit in (1, 100, 1000, 4096, 10**9):
+        sizes = [draw.choice([0, 1, 7, 64, 100, 999, 1000, 1001, 5000]) for _ in range(60)]
+        tensors = iter([(str(index), torch.zeros(size, dtype=torch.uint8)) for index, size in enumerate(sizes)])
+        runs = []
+        while (chunk := pack_tensors(tensors, lambda item: item[1], limit)) is not None:
+            runs.append(len(chunk.names))
+        cases.append({"limit": limit, "sizes": sizes, "runs": runs})
+    write("packed-runs.json", {"cases": cases})
+
+
 if __name__ == "__main__":
+    record_runs()
     record_client()
     record_pickles()
     record_rank()
