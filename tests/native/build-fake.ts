@@ -29,8 +29,10 @@ export function buildFakeNccl(): FakeNccl | undefined {
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "libfake-nccl.so");
   const source = fileURLToPath(new URL("fake-nccl.c", import.meta.url));
+  // Never unloaded: a test leaves a thread in it that nothing can end.
+  const keep = "-Wl,-z,nodelete";
   try {
-    execFileSync("cc", ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source, "-lpthread"], {
+    execFileSync("cc", [keep, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", path, source, "-lpthread"], {
       stdio: "pipe",
     });
   } catch (error) {

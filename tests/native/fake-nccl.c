@@ -6,7 +6,7 @@
  *                                       collective, and so on; kinds are below. kind 0 clears.
  *   fake_live(what)                     live device allocations (0), streams (1), communicators (2), registrations (3)
  *
- * cc -shared -fPIC -O1 -o libfake.so fake-nccl.c -lpthread
+ * cc -shared -fPIC -O1 -Wl,-z,nodelete -o libfake.so fake-nccl.c -lpthread
  */
 #include <arpa/inet.h>
 #include <pthread.h>
