@@ -30,8 +30,8 @@ function become([command, ...args]) {
 const [task, ...args] = process.argv.slice(2);
 const main = fileURLToPath(new URL("src/cli/main.ts", ROOT));
 await install();
-if (task === "start") become([...serverCommand(), main, "serve", ...args]);
-else if (task === "exec") become([...serverCommand(), main, ...args]);
+if (task === "start") become([...serverCommand(task), main, "serve", ...args]);
+else if (task === "exec") become([...serverCommand(task), main, ...args]);
 else if (task === "test") {
   const { runTests } = await import("./test.mjs");
   process.exit(await runTests(args));

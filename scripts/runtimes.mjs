@@ -17,7 +17,6 @@ export const DENO_SERVE_RIGHTS = [
   "--allow-read",
   "--allow-write",
   "--allow-env",
-  "--allow-sys",
   `--allow-run=${HOST === "deno" ? process.execPath : "deno"}`,
 ];
 
@@ -57,9 +56,13 @@ export function binaryOf(name) {
   return path;
 }
 
-/** The command that runs a TypeScript file as the server: the host where it can, else the pinned Bun. */
-export function serverCommand() {
-  if (HOST === "deno") return [process.execPath, "run", ...DENO_SERVE_RIGHTS];
+/**
+ * The command that runs a TypeScript file of ours: the host where it can, else the pinned Bun. On Deno the server has
+ * exact rights; other commands may also ask for facts of the machine (`doctor`).
+ */
+export function serverCommand(task) {
+  const facts = task === "start" ? [] : ["--allow-sys"];
+  if (HOST === "deno") return [process.execPath, "run", ...DENO_SERVE_RIGHTS, ...facts];
   if (HOST === "bun") return [process.execPath, "run"];
   const bun = findRuntime("bun");
   if (bun !== undefined) return [bun, "run"];

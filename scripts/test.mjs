@@ -79,7 +79,14 @@ function checks(bun) {
   return list;
 }
 
-const onBun = (bun, files, report) => [bun, "test", "--timeout=120000", "--reporter=junit", `--reporter-outfile=${report}`, ...files];
+const onBun = (bun, files, report) => [
+  bun,
+  "test",
+  "--timeout=120000",
+  "--reporter=junit",
+  `--reporter-outfile=${report}`,
+  ...files,
+];
 const onDeno = (deno, files, report) => [
   ...[deno, "test", "--no-check", ...DENO_TEST_RIGHTS, `--junit-path=${report}`],
   ...files,
