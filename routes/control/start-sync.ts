@@ -27,7 +27,7 @@ export const UploadQuery = z.object({
   mode: SyncMode.optional(),
   deadline_s: z.coerce
     .number()
-    .positive()
+    .min(0.1)
     .max(86_400)
     .optional()
     .meta({ description: "Uploads only. Seconds that the whole sync may take; default 600.", example: 120 }),

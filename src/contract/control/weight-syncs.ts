@@ -54,6 +54,8 @@ export type SyncSource = z.infer<typeof SyncSource>;
 
 /** Longest time a sync may be given: a day. A bound, so that no timer overflows. */
 const DEADLINE_LIMIT_SECONDS = 86_400;
+/** No source can be read in less; a shorter deadline is a mistake in the unit. */
+const DEADLINE_LEAST_SECONDS = 0.1;
 
 export const StartSync = z
   .strictObject({
@@ -61,7 +63,7 @@ export const StartSync = z
     label: z.string().max(256).optional().meta({ description: "Free text, such as the trainer's step." }),
     source: SyncSource,
     mode: SyncMode.default("wait"),
-    deadline_s: z.number().positive().max(DEADLINE_LIMIT_SECONDS).default(600),
+    deadline_s: z.number().min(DEADLINE_LEAST_SECONDS).max(DEADLINE_LIMIT_SECONDS).default(600),
     verify: z.boolean().default(true).meta({ description: "Compare digests across replicas before the switch." }),
     partial: z.boolean().default(false).meta({ description: "Only some tensors; the others stay as they are." }),
   })
