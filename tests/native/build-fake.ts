@@ -1,4 +1,4 @@
-/** Builds `fake-nccl.c` with the machine's C compiler, once per process; undefined where there is none. */
+/** Builds `fake-nccl.c` with the machine's C compiler, once per process; undefined where there is none, or no Linux. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,6 +25,7 @@ export interface FakeNccl {
 
 /** Compiles into a folder that goes with the process. */
 export function buildFakeNccl(): FakeNccl | undefined {
+  if (process.platform !== "linux") return undefined;
   const folder = mkdtempSync(join(tmpdir(), "tidegate-fake-nccl-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "libfake-nccl.so");

@@ -14,7 +14,7 @@ import { buildFakeNccl, FAULT, LIVE } from "../native/build-fake.ts";
 import { clock, random } from "../native/clock.ts";
 
 const fake = buildFakeNccl();
-const skip = fake === undefined ? "no C compiler (cc) on this machine" : false;
+const skip = fake === undefined ? "needs Linux and a C compiler (cc)" : false;
 const library = fake && new NcclLibrary({ nccl: fake.path, cudart: fake.path });
 
 /** Joins all ranks in this process. Results are settled, so that one rank's failure does not hide another's. */
@@ -144,6 +144,15 @@ describe("NCCL that goes wrong", { skip }, () => {
     const uniqueId = await library!.createUniqueId();
     const options = { library: library!, worldSize: 2, uniqueId, clock, rank: 0 };
     await assert.rejects(createNcclCommunicator({ ...options, timeout: 100 }), fails("deadline_exceeded", "joining"));
+    await closeAll(await joinAll(2));
+  });
+
+  test("the deadline passes inside the call that makes the communicator: it is aborted as soon as it is there", async () => {
+    fake!.fault(0, 0, FAULT.block);
+    const uniqueId = await library!.createUniqueId();
+    const options = { library: library!, worldSize: 2, uniqueId, clock, rank: 0, timeout: 100 };
+    await assert.rejects(createNcclCommunicator(options), fails("deadline_exceeded", "joining"));
+    assert.equal(fake!.live(LIVE.communicators), 0);
     await closeAll(await joinAll(2));
   });
 

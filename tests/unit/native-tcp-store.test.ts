@@ -69,6 +69,16 @@ describe("server", () => {
       "full",
       toMessage(HELLO, ...[1, 2].flatMap(() => [{ u8: QUERY.append }, ...vector("/grow"), ...vector("x".repeat(600))])),
     ],
+    "many values that are each allowed, and too much together": [
+      "sync_failed",
+      "a value of length 900",
+      toMessage(
+        HELLO,
+        { u8: QUERY.multiSet },
+        { u64: 4 },
+        ...[1, 2, 3, 4].flatMap((key) => [...vector(`/v${key}`), ...vector("x".repeat(900))]),
+      ),
+    ],
     "a request that never ends": ["deadline_exceeded", "not complete", toMessage(HELLO, { u8: QUERY.get }, { u64: 5 })],
     silence: ["deadline_exceeded", "VALIDATE", new Uint8Array(0)],
   };
