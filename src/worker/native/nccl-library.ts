@@ -106,6 +106,8 @@ export class NcclLibrary {
   /** Of libnccl; all ranks of a group must have the same. */
   readonly version: string;
   readonly #native: Libraries;
+  /** NCCL writes a communicator's handle once more when its joining ends, in a thread of its own: kept until the abort. */
+  readonly #handles = new Map<bigint, BigUint64Array>();
 
   /** @throws GatewayError `unsupported` when a library or an entry point is missing. */
   constructor(options: NcclLibraryOptions = {}) {
@@ -129,6 +131,7 @@ export class NcclLibrary {
     const args = [out, worldSize, struct, rank, toNonBlockingConfig()];
     const code = await callAsync(this.#native.ncclCommInitRankConfig, args);
     if (code !== NCCL_RESULT.inProgress) this.#nccl("ncclCommInitRankConfig", code);
+    this.#handles.set(out[0]!, out);
     return out[0]!;
   }
 
@@ -144,6 +147,7 @@ export class NcclLibrary {
   /** Ends a communicator, in whatever state; local, peers are not asked. */
   async abort(comm: bigint): Promise<void> {
     this.#begun("ncclCommAbort", await callAsync(this.#native.ncclCommAbort, [comm]));
+    this.#handles.delete(comm);
   }
 
   /** Begins a broadcast in place. `count` elements of the NCCL type. */
