@@ -39,7 +39,7 @@ export const createChatCompletion = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = await readCall(c, "openai");
+    const call = readCall(c, "openai", await c.req.raw.arrayBuffer());
     const { outcome, parsed } = await dispatchCall(c, call, (body) => parseChat(body, parseContextOf(c)));
     return asIs(await toOpenAiAnswer(c, "chat", outcome, parsed));
   },

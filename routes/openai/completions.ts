@@ -41,7 +41,7 @@ export const createCompletion = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = await readCall(c, "openai");
+    const call = readCall(c, "openai", await c.req.raw.arrayBuffer());
     const { outcome, parsed } = await dispatchCall(c, call, (body) => parseCompletion(body, parseContextOf(c)));
     return asIs(await toOpenAiAnswer(c, "completion", outcome, parsed));
   },

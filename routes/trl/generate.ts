@@ -40,7 +40,7 @@ export const trlGenerate = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = await readCall(c, "trl");
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
     if (hasEmptyList(call.body, "prompts")) {
       // RLT's client sends this when there are fewer prompts than servers.
       const { prompts: _, ...rest } = parseJsonObject(call.body);
@@ -67,7 +67,7 @@ export const trlChat = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = await readCall(c, "trl");
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
     if (hasEmptyList(call.body, "messages")) return asIs(trlJson(EMPTY_ANSWER));
     const around = { requestId: call.requestId, maxTokensPerRequest: c.var.gateway.config.maxTokensPerRequest };
     const { outcome, parsed } = await dispatchCall(c, call, (body) => parseTrlChat(body, around));

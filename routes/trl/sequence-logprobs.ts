@@ -33,7 +33,7 @@ export const trlSequenceLogprobs = defineRoute({
   scope: "score",
   rawBody: true,
   handler: async (c) => {
-    const call = await readCall(c, "trl");
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
     const around = { requestId: call.requestId, maxTokensPerRequest: c.var.gateway.config.maxTokensPerRequest };
     if (hasEmptyList(call.body, "sequences")) {
       const parsed = parseScoring(parseJsonObject(call.body), around);

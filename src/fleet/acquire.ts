@@ -28,6 +28,7 @@ export interface AcquireContext {
 /** Leases, and those who wait for one. */
 export interface Acquirer {
   acquire(wishes: LeaseWishes): Promise<Lease>;
+  acquireNow(wishes: LeaseWishes): Lease | undefined;
   /** Looks at every waiter again: something changed. */
   wake(): void;
   readonly waiting: number;
@@ -183,6 +184,11 @@ export function createAcquirer(context: AcquireContext): Acquirer {
   }
 
   return {
+    acquireNow(asked) {
+      if (context.stopped() || context.gateClosed()) return undefined;
+      const chosen = search(asked, asked.exclude.size > 0);
+      return chosen === undefined ? undefined : context.lease(chosen);
+    },
     acquire(asked) {
       try {
         const found = attempt(asked, null);

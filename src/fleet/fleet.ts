@@ -170,6 +170,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     replicas: () => replicas,
     replica: (id) => replicas.find((replica) => replica.id === id),
     acquire: acquirer.acquire,
+    acquireNow: acquirer.acquireNow,
     published: () => facts,
     publish(version, digest) {
       facts = { version, digest };

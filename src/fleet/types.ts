@@ -53,6 +53,8 @@ export interface FleetRegistry {
   replica(id: string): Replica | undefined;
   /** Waits while the gate is closed or no replica is up but one is recovering; throws GatewayError otherwise. */
   acquire(wishes: LeaseWishes): Promise<Lease>;
+  /** A lease where one is to be had at once, without a promise; undefined where `acquire` would wait or refuse. */
+  acquireNow(wishes: LeaseWishes): Lease | undefined;
   /** The published weights: what a request without wishes gets. */
   published(): FleetFacts;
   publish(version: WeightVersion, digest: WeightDigest | null): void;

@@ -86,20 +86,12 @@ function toLeaseWishes(
   };
 }
 
-async function forwardOnce(
-  lease: Lease,
-  call: Omit<InboundCall, "toRequest" | "stream">,
-  streams: StreamWatch,
-): Promise<Outcome> {
-  const forward = lease.replica.engine.forward;
+function forwardOnce(lease: Lease, call: Omit<InboundCall, "toRequest" | "stream">): Promise<Response> {
+  const { forward } = lease.replica.engine;
   if (forward === undefined) throw new GatewayError("internal", "A replica without HTTP was asked to forward.");
-  const stamp = stampOf(lease, call);
-  const body = call.method === "GET" || call.method === "HEAD" ? null : call.body;
-  const response = await forward(
-    { method: call.method, target: call.target, headers: call.headers, body },
-    { signal: call.signal },
-  );
-  return { kind: "forwarded", response: await finishForward(response, lease, call.signal, streams), stamp };
+  const { method, target, headers, signal } = call;
+  const body = method === "GET" || method === "HEAD" ? null : call.body;
+  return forward({ method, target, headers, body }, { signal });
 }
 
 async function* replay(events: readonly GenerateEvent[]): AsyncGenerator<GenerateEvent> {
@@ -156,12 +148,8 @@ async function generateOnce(lease: Lease, call: InboundCall): Promise<Outcome> {
 }
 
 /** See `Gateway.generation.dispatch`. Throws GatewayError. */
-export async function dispatch(call: InboundCall, dependencies: DispatchDependencies): Promise<Outcome> {
-  return attempt(call, dependencies, CAN_ANSWER[call.wire], (lease) =>
-    canForward(lease.replica.engine, call.wire)
-      ? forwardOnce(lease, call, dependencies.streams)
-      : generateOnce(lease, call),
-  );
+export function dispatch(call: InboundCall, dependencies: DispatchDependencies): Promise<Outcome> {
+  return attempt(call, dependencies, CAN_ANSWER[call.wire], (lease) => generateOnce(lease, call));
 }
 
 /** See `Gateway.generation.forwardAny`. */
@@ -171,20 +159,25 @@ export async function forwardAny(
 ): Promise<Outcome | undefined> {
   const accepts = CAN_FORWARD[call.wire];
   if (!dependencies.fleet.replicas().some((replica) => accepts(replica.engine))) return undefined;
-  return attempt(call, dependencies, accepts, (lease) => forwardOnce(lease, call, dependencies.streams));
+  return attempt(call, dependencies, accepts, undefined);
 }
 
+/** One async function for the whole forwarded call: each further one costs every request a microsecond or two. */
 async function attempt(
   call: Omit<InboundCall, "toRequest" | "stream">,
-  { fleet, log, onMoved }: DispatchDependencies,
+  { fleet, log, streams, onMoved }: DispatchDependencies,
   accepts: (engine: Engine) => boolean,
-  run: (lease: Lease) => Promise<Outcome>,
+  generate: ((lease: Lease) => Promise<Outcome>) | undefined,
 ): Promise<Outcome> {
   let exclude: Set<string> | undefined;
   for (let tries = 1; ; tries += 1) {
-    const lease = await fleet.acquire(toLeaseWishes(call, exclude ?? NOTHING, accepts));
+    const wishes = toLeaseWishes(call, exclude ?? NOTHING, accepts);
+    const lease = fleet.acquireNow(wishes) ?? (await fleet.acquire(wishes));
     try {
-      return await run(lease);
+      if (generate !== undefined && !canForward(lease.replica.engine, call.wire)) return await generate(lease);
+      const stamp = stampOf(lease, call);
+      const response = await forwardOnce(lease, call);
+      return { kind: "forwarded", response: await finishForward(response, lease, call.signal, streams), stamp };
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const fault = isReplicaFault(error);

@@ -78,12 +78,12 @@ const broken = (lease: Lease, cause: unknown): GatewayError =>
   );
 
 /** Takes over the lease: it is released when the body has been passed on, broke off, or was given up by the client. */
-export async function finishForward(
+export function finishForward(
   response: Response,
   lease: Lease,
   signal: AbortSignal,
   streams: StreamWatch,
-): Promise<Response> {
+): Promise<Response> | Response {
   const { status, headers } = response;
   // `response.body` is not looked at before it must be: asking for it turns a native hand-over into a stream.
   if (BODILESS.has(status)) {
@@ -92,16 +92,17 @@ export async function finishForward(
   }
   const length = headers.get("content-length");
   if (length !== null && Number(length) <= WHOLE_BODY_LIMIT) {
-    let bytes: ArrayBuffer;
-    try {
-      bytes = await response.arrayBuffer();
-    } catch (cause) {
-      throw signal.aborted ? toGatewayError(signal.reason) : broken(lease, cause);
-    }
-    // fetch rejects a short body on most runtimes, not on all.
-    if (bytes.byteLength !== Number(length)) throw broken(lease, `${bytes.byteLength} of ${length} bytes came`);
-    lease.release(status >= 500 ? "failed" : "ok");
-    return new Response(bytes, { status, headers });
+    return response.arrayBuffer().then(
+      (bytes) => {
+        // fetch rejects a short body on most runtimes, not on all.
+        if (bytes.byteLength !== Number(length)) throw broken(lease, `${bytes.byteLength} of ${length} bytes came`);
+        lease.release(status >= 500 ? "failed" : "ok");
+        return new Response(bytes, { status, headers });
+      },
+      (cause: unknown) => {
+        throw signal.aborted ? toGatewayError(signal.reason) : broken(lease, cause);
+      },
+    );
   }
   if (length !== null && !isEventStream(headers)) {
     lease.release(status >= 500 ? "failed" : "ok");
@@ -111,8 +112,9 @@ export async function finishForward(
     lease.release("ok");
     return response;
   }
-  const stream = await passOn(response.body, lease, signal, streams, isEventStream(headers) ? toErrorEvent : null);
-  return new Response(stream, { status, headers });
+  return passOn(response.body, lease, signal, streams, isEventStream(headers) ? toErrorEvent : null).then(
+    (stream) => new Response(stream, { status, headers }),
+  );
 }
 
 const isEventStream = (headers: Headers): boolean =>

@@ -25,9 +25,9 @@ const integerOr = (value: unknown, otherwise: number): number =>
 
 // `c.get` and not `c.var` here and below: the latter builds an object of all variables at each use.
 
-/** Reads and scans the request. Throws GatewayError when the body is no JSON object or over the token budget. */
-export async function readCall(c: Context<AppEnv>, wire: Wire): Promise<Omit<InboundCall, "toRequest">> {
-  const body = new Uint8Array(await c.req.raw.arrayBuffer());
+/** Scans the request, whose body has been read. Throws GatewayError when that is no JSON object or over the token budget. */
+export function readCall(c: Context<AppEnv>, wire: Wire, buffer: ArrayBuffer): Omit<InboundCall, "toRequest"> {
+  const body = new Uint8Array(buffer);
   const found = scan(body);
   if (!found.ok) {
     // The strict parser words it better; what only the scanner dislikes (a bare NaN as a limit) is named by the scanner.
@@ -62,7 +62,7 @@ export interface Dispatched<T> {
  * Hands the call to the gateway. `parse` is run at most once, and only for replicas that need it; it gives the neutral
  * request and whatever rendering the answer needs to remember.
  */
-export async function dispatchCall<T extends { readonly request: GenerateRequest }>(
+export function dispatchCall<T extends { readonly request: GenerateRequest }>(
   c: Context<AppEnv>,
   call: Omit<InboundCall, "toRequest">,
   parse: (body: Record<string, unknown>) => T,
@@ -72,8 +72,10 @@ export async function dispatchCall<T extends { readonly request: GenerateRequest
     parsed ??= parse(parseJsonObject(call.body));
     return parsed.request;
   };
-  const outcome = await c.get("gateway").generation.dispatch(Object.assign(call, { toRequest }));
-  return { outcome, parsed };
+  return c
+    .get("gateway")
+    .generation.dispatch(Object.assign(call, { toRequest }))
+    .then((outcome) => ({ outcome, parsed }));
 }
 
 /** Narrows what `dispatchCall` gave for a generated outcome. */

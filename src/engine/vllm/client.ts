@@ -75,25 +75,27 @@ export function createClient({ url, fetch, apiKey, onRefused, onDeath }: ClientO
     throw error;
   }
 
+  async function sendAgain(
+    target: string,
+    init: RequestInit & { readonly signal: AbortSignal },
+    repeat: boolean,
+    thrown: unknown,
+  ): Promise<Response> {
+    // uvicorn closes idle connections after 5 s, and a request may meet a connection that is just being closed.
+    // No byte of an answer came, and what `repeat` is set for has no effect but its answer: once more is safe.
+    if (!repeat || init.signal.aborted || connectionFault(thrown) !== "reset") fail(init.signal, thrown);
+    try {
+      // `keepalive: false` keeps Bun from taking another idle connection of the same age; elsewhere it does nothing.
+      return await fetch(url + target, { ...init, keepalive: false });
+    } catch (again) {
+      return fail(init.signal, again);
+    }
+  }
+
   const client: Client = {
     url,
-    async send(target, init, repeat) {
-      try {
-        return await fetch(url + target, init);
-      } catch (thrown) {
-        // uvicorn closes idle connections after 5 s, and a request may meet a connection that is just being closed.
-        // No byte of an answer came, and what `repeat` is set for has no effect but its answer: once more is safe.
-        if (repeat && !init.signal.aborted && connectionFault(thrown) === "reset") {
-          try {
-            // `keepalive: false` keeps Bun from taking another idle connection of the same age; elsewhere it does nothing.
-            return await fetch(url + target, { ...init, keepalive: false });
-          } catch (again) {
-            fail(init.signal, again);
-          }
-        }
-        fail(init.signal, thrown);
-      }
-    },
+    send: (target, init, repeat) =>
+      fetch(url + target, init).catch((thrown) => sendAgain(target, init, repeat, thrown)),
     notice(text) {
       const dead = tellsDeath(text);
       if (dead) onDeath(`its engine is dead: ${text.slice(0, 200)}`);

@@ -46,7 +46,7 @@ export function createForward(
     return new Response(bytes, { status, statusText, headers });
   }
 
-  return async (request, { signal }) => {
+  return (request, { signal }) => {
     const { body } = request;
     const init: RequestInit & { readonly signal: AbortSignal } = {
       method: request.method,
@@ -55,7 +55,8 @@ export function createForward(
       signal,
       ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
     };
-    const response = await client.send(request.target, init, isRepeatable(request));
-    return response.status === 500 ? lookAt(response, signal) : response;
+    return client
+      .send(request.target, init, isRepeatable(request))
+      .then((response) => (response.status === 500 ? lookAt(response, signal) : response));
   };
 }

@@ -17,13 +17,22 @@ import { toOpenAiStream } from "./stream.ts";
 export type AnswerKind = "completion" | "chat";
 
 /** Forwarded answers keep their bytes; generated ones are rendered as `kind`. */
-export async function toOpenAiAnswer(
+export function toOpenAiAnswer(
   c: Context<AppEnv>,
   kind: AnswerKind,
   outcome: Outcome,
   parsed: RenderOptions | undefined,
-): Promise<Response> {
+): Response | Promise<Response> {
   if (outcome.kind === "forwarded") return toForwardedResponse(outcome.response, outcome.stamp);
+  return renderGenerated(c, kind, outcome, parsed);
+}
+
+async function renderGenerated(
+  c: Context<AppEnv>,
+  kind: AnswerKind,
+  outcome: Extract<Outcome, { kind: "generated" }>,
+  parsed: RenderOptions | undefined,
+): Promise<Response> {
   const options = parsedOf(parsed);
   const { events, stamp } = outcome;
   const { gateway, signal, requestId } = c.var;

@@ -227,6 +227,7 @@ export function createFakeFleet(engines: readonly Engine[], digest: WeightDigest
     replicas: () => all,
     replica: find,
     acquire: () => Promise.reject(new Error("not here")),
+    acquireNow: () => undefined,
     published: () => facts,
     publish(version, nextDigest) {
       facts = { version, digest: nextDigest };
