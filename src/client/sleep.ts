@@ -1,17 +1,13 @@
-/** A wait that a signal can cut short. */
+/** A wait of the client library, which runs where no clock port is: the one of `lib` over the runtime's own timer. */
+import { sleep as sleepBy } from "../lib/deadline.ts";
+
+const timers = {
+  timer(milliseconds: number, callback: () => void): { cancel(): void } {
+    const timer = setTimeout(callback, milliseconds);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
 
 /** Resolves after `milliseconds`; rejects with the signal's reason as soon as it aborts. */
-export function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) return reject(signal.reason);
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-}
+export const sleep = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
+  sleepBy(timers, milliseconds, signal);

@@ -5,6 +5,7 @@
 import type { GenerateEvent, GenerateRequest } from "../../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
+import { sleep } from "../../lib/deadline.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Ports } from "../../ports.ts";
 import type { LoadedInfo } from "../../worker/protocol.ts";
@@ -97,18 +98,9 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     return info;
   };
 
-  const sleep = (milliseconds: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = clock.timer(milliseconds, resolve);
-      lifetime.signal.addEventListener(
-        "abort",
-        () => {
-          timer.cancel();
-          resolve();
-        },
-        { once: true },
-      );
-    });
+  /** Resolves early, without a failure, when the engine is stopped. */
+  const pause = (milliseconds: number): Promise<void> =>
+    sleep(clock, milliseconds, lifetime.signal).catch(() => undefined);
 
   const onDeath = (connection: WorkerConnection, gone: GatewayError): void => {
     if (state.kind !== "up" || state.connection !== connection) return;
@@ -122,7 +114,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
   /** Tries until the worker serves, the policy gives up, or the engine is stopped. */
   const restart = async (): Promise<void> => {
     while (!lifetime.signal.aborted) {
-      await sleep(policy.delay(random.float()));
+      await pause(policy.delay(random.float()));
       if (lifetime.signal.aborted) return;
       restarts += 1;
       const deadline = new AbortController();
