@@ -40,8 +40,8 @@ function generatePython() {
   }
   rmSync(join(folder, "tidegate_client"), { recursive: true, force: true });
   const options = ["--meta", "none", "--config", join(folder, "generator.yaml"), "--output-path", join(folder, "tidegate_client")];
-  // The generator formats with the ruff that lies beside it.
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+  // The generator formats with the ruff that lies beside it; it sorts through sets, so the hash seed is fixed.
+  const env = { ...process.env, PYTHONHASHSEED: "0", PATH: `${bin}${delimiter}${process.env.PATH}` };
   run(join(bin, "openapi-python-client"), ["generate", "--path", at(document), "--fail-on-warning", ...options], { env });
   rmSync(join(folder, "tidegate_client/.ruff_cache"), { recursive: true, force: true });
 }
