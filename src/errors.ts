@@ -68,6 +68,8 @@ export interface ErrorDetails {
   readonly upstream?: string;
   /** Seconds after which a repeat makes sense (`Retry-After`). */
   readonly retryAfter?: number;
+  /** How much memory more would have been enough. */
+  readonly missingBytes?: number;
   readonly cause?: unknown;
 }
 

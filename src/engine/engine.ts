@@ -103,6 +103,77 @@ export interface EngineControl {
   isSleeping(options: CallOptions): Promise<boolean>;
 }
 
+/**
+ * Where weights are. On a CPU "device" and "cpu" are the same memory: a report then counts its bytes once, under "cpu",
+ * and a directive may say either. "disk" means that the bytes are read again for every use.
+ */
+export type Tier = "device" | "cpu" | "disk";
+
+/** Bytes by tier; their sum is the whole model's, as the engine holds it (float32), each byte counted once. */
+export type TierBytes = Readonly<Record<Tier, number>>;
+
+/**
+ * A set of weights that moves as one: `embed` (the token table), `layers.0` … `layers.N-1`, `head` (final norm and
+ * output matrix; a tied head is the token table, and then `head` is the norm alone).
+ */
+export interface ResidencyGroup {
+  readonly name: string;
+  readonly tier: Tier;
+  readonly bytes: number;
+  /** Locked in memory: the operating system may not page it out. */
+  readonly pinned: boolean;
+}
+
+/** Where the weights are now, and what that has cost since the engine started. */
+export interface ResidencyReport {
+  /** In the order of use. */
+  readonly groups: readonly ResidencyGroup[];
+  readonly bytes: TierBytes;
+  /** Bytes of memory that weights may take, streaming buffers included; absent = no limit. */
+  readonly budgetBytes?: number;
+  /** Groups read from disk for a step, all steps together. */
+  readonly pageIns: number;
+  /** Tokens computed, of prompts and of outputs. */
+  readonly tokens: number;
+  /** Groups that are in memory only because of a `gather`. */
+  readonly gathered: number;
+}
+
+/** Where weights are to be. What it leaves out has its default, not its old value: a directive is the whole wish. */
+export interface ResidencyDirective {
+  /** By group name; groups not named are kept in memory as the budget allows, in the order of use. */
+  readonly groups?: Readonly<Record<string, Tier>>;
+  /** Bytes of memory that weights may take, streaming buffers included. Default: no limit. */
+  readonly maxInCpuBytes?: number;
+  /** Groups that may be under way from disk at a time, the one in use included: 1 or more. Default 2. */
+  readonly bufferCount?: number;
+  /** Lock what is in memory. Default false. */
+  readonly pinMemory?: boolean;
+  /** Bytes that weights may take while gathered. Default: what the machine has available at that moment. */
+  readonly maxGatheredBytes?: number;
+}
+
+/**
+ * Which weights of one replica are in memory. Changes happen between two steps; what runs goes on with the same numbers.
+ * A restart of the worker restores the last directive, and no `gather`.
+ */
+export interface Residency {
+  report(options: CallOptions): Promise<ResidencyReport>;
+  /**
+   * Moves the weights as the directive says. `{}` puts all of them into memory. Throws GatewayError `limit_exceeded` with
+   * `details.missingBytes` when the budget is less than one step needs, `invalid_value` for an unknown group; nothing
+   * has changed then.
+   */
+  apply(directive: ResidencyDirective, options: CallOptions): Promise<ResidencyReport>;
+  /**
+   * Brings exactly these groups into memory beside what the directive keeps there; groups of an earlier gather that are
+   * not named go back. Idempotent. Throws `limit_exceeded` with `details.missingBytes`, and nothing has changed then.
+   */
+  gather(groups: readonly string[] | "all", options: CallOptions): Promise<ResidencyReport>;
+  /** Gives back what was gathered: bytes by tier are again what the directive made them. Idempotent. */
+  release(options: CallOptions): Promise<ResidencyReport>;
+}
+
 export interface TokenizeResult {
   readonly tokenIds: readonly number[];
   readonly tokenStrings: readonly string[];
@@ -127,6 +198,7 @@ export interface Engine {
   readonly detokenize?: (tokenIds: readonly number[], options: CallOptions) => Promise<string>;
   readonly control?: EngineControl;
   readonly weights?: WeightTarget;
+  readonly residency?: Residency;
 }
 
 /** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */
