@@ -4,6 +4,7 @@
  */
 import type { ChatMessage } from "../contract/generation.ts";
 import { GatewayError, showValue } from "../errors.ts";
+import { parsePythonJson } from "./json.ts";
 
 /** What a template does with `content`: prints it, or walks a list of `{type, text}` parts. */
 export type ContentFormat = "string" | "parts";
@@ -47,7 +48,7 @@ function toToolCalls(calls: unknown, param: string): unknown {
     if (of === undefined || typeof of.arguments !== "string") return call;
     let parsed: unknown;
     try {
-      parsed = of.arguments === "" ? {} : JSON.parse(of.arguments);
+      parsed = of.arguments === "" ? {} : parsePythonJson(of.arguments);
     } catch {
       const field = `${param}.${index}.function.arguments`;
       throw new GatewayError("invalid_value", `${field} must be JSON text, got ${showValue(of.arguments)}.`, {
