@@ -5,6 +5,7 @@
 import type { Config } from "./config.ts";
 import type { ChatFormatRequest, ChatFormatResult } from "./contract/control/chat-formats.ts";
 import type { AuditEntry, Fleet, FleetEvent } from "./contract/control/fleet.ts";
+import type { OffloadPlan, OffloadPlanRequest } from "./contract/control/offload-plans.ts";
 import type { AttachServer, PatchServer, Server } from "./contract/control/servers.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "./contract/control/weight-syncs.ts";
 import type { GenerateEvent, GenerateRequest, Prompt } from "./contract/generation.ts";
@@ -162,6 +163,11 @@ export interface Gateway {
   readonly chatFormats: {
     /** Writes a new model directory on this machine; when it throws or the signal aborts, nothing of it stays. */
     create(request: ChatFormatRequest, signal: AbortSignal): Promise<ChatFormatResult>;
+  };
+
+  readonly offloadPlans: {
+    /** Resolves a DeepSpeed configuration and places a model by it; reads headers, changes nothing. */
+    create(request: OffloadPlanRequest): Promise<OffloadPlan>;
   };
 
   readonly audit: {

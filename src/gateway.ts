@@ -14,6 +14,7 @@ import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
 import { createStreamWatch } from "./gateway/forward.ts";
 import { observeGateway } from "./gateway/observe.ts";
+import { createOffloadPlans } from "./gateway/offload-plans.ts";
 import { toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
@@ -186,6 +187,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     syncs: syncs.syncs,
     versions: syncs.versions,
     chatFormats: createChatFormats(ports, log),
+    offloadPlans: createOffloadPlans(ports),
     audit,
   };
 }

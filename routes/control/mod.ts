@@ -4,6 +4,7 @@ import { listAudit } from "./audit.ts";
 import { createChatFormat } from "./chat-formats.ts";
 import { streamEvents, streamWeightSyncEvents } from "./events.ts";
 import { getFleet } from "./fleet.ts";
+import { createOffloadPlan } from "./offload-plans.ts";
 import { attachServer, detachServer, getServer, listServers, patchServer } from "./servers.ts";
 import { abortWeightSync, dryRunWeightSync, getWeightSync, listWeightSyncs, startWeightSync } from "./weight-syncs.ts";
 import { getWeightVersion, listWeightVersions } from "./weight-versions.ts";
@@ -24,6 +25,7 @@ export const controlRoutes: readonly AnyRoute[] = [
   listWeightVersions,
   getWeightVersion,
   createChatFormat,
+  createOffloadPlan,
   streamEvents,
   listAudit,
 ];

@@ -9,6 +9,7 @@ import { chat } from "./chat.ts";
 import { chatFormat } from "./chat-format.ts";
 import { doctor } from "./doctor.ts";
 import { type Command, type Io, OperationError, UsageError } from "./io.ts";
+import { offloadPlan } from "./offload-plan.ts";
 import { openapi } from "./openapi.ts";
 import { loadPlatform } from "./runtime.ts";
 import { serve } from "./serve.ts";
@@ -21,12 +22,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   servers,
   chat,
   "chat-format": chatFormat,
+  "offload-plan": offloadPlan,
   doctor,
   openapi,
 };
 
 function help(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
   return `Usage: tidegate COMMAND [options]\n\nCommands:\n${lines.join("\n")}\n\n"tidegate COMMAND --help" tells more.\n`;
 }
 

@@ -55,7 +55,7 @@ export function toTrlDetail(error: GatewayError): unknown {
 
 /** RFC 9457 body of the control routes. */
 function toProblemDetails(error: GatewayError, requestId: string): Record<string, unknown> {
-  const { param, phase, replica, tensor, upstream } = error.details;
+  const { param, phase, replica, tensor, missingBytes, upstream } = error.details;
   return {
     type: `urn:tidegate:error:${error.code}`,
     title: error.code.replaceAll("_", " "),
@@ -67,6 +67,7 @@ function toProblemDetails(error: GatewayError, requestId: string): Record<string
     ...(phase === undefined ? {} : { phase }),
     ...(replica === undefined ? {} : { replica }),
     ...(tensor === undefined ? {} : { tensor }),
+    ...(missingBytes === undefined ? {} : { missing_bytes: missingBytes }),
     ...(upstream === undefined ? {} : { upstream }),
     request_id: requestId,
   };

@@ -33,7 +33,7 @@ export const ROOMS: readonly Room[] = [
   { name: "text", files: /^src\/text\//, rooms: PURE, packages: ["@huggingface/tokenizers"] },
   { name: "tensor", files: /^src\/tensor\//, rooms: PURE, packages: [] },
   { name: "checkpoint", files: /^src\/checkpoint\//, rooms: PURE, packages: [] },
-  { name: "offload", files: /^src\/offload\//, rooms: PURE, packages: [] },
+  { name: "offload", files: /^src\/offload\//, rooms: PURE, packages: ["yaml"] },
   { name: PORT, files: /^src\/engine\/engine\.ts$/, rooms: COMMON, packages: [] },
   { name: GATEWAY_TYPES, files: /^src\/gateway-types\.ts$/, rooms: COMMON, packages: [] },
   { name: "worker frames", files: /^src\/worker\/(protocol|frame)\.ts$/, rooms: [...PURE, PORT], packages: [] },

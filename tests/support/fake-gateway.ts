@@ -32,7 +32,7 @@ export interface FakeOptions {
   readonly upstream?: (call: Omit<InboundCall, "toRequest" | "stream">) => Response | Promise<Response>;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly over?: Over<
-    Pick<Gateway, "generation" | "fleet" | "control" | "syncs" | "versions" | "chatFormats" | "audit">
+    Pick<Gateway, "generation" | "fleet" | "control" | "syncs" | "versions" | "chatFormats" | "offloadPlans" | "audit">
   > & {
     readonly draining?: boolean;
   };
@@ -211,6 +211,7 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
     },
     versions: { list: () => [], get: () => undefined, ...over.versions },
     chatFormats: { create: ({ model }) => Promise.reject(missing(`model ${model}`)), ...over.chatFormats },
+    offloadPlans: { create: () => Promise.reject(missing("plan")), ...over.offloadPlans },
     audit: { append: () => undefined, list: () => [], ...over.audit },
   };
   return { gateway, calls, requests, controls, lines };

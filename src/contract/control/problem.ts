@@ -13,6 +13,12 @@ export const Problem = z
     phase: z.string().optional().meta({ description: "Phase of the weight sync that failed." }),
     replica: z.string().optional(),
     tensor: z.string().optional().meta({ description: "Name of the tensor at fault." }),
+    missing_bytes: z
+      .number()
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: "How much memory more would have been enough." }),
     upstream: z.string().optional().meta({ description: "What the upstream said, cut to a bounded length." }),
     request_id: z.string(),
   })
