@@ -898,6 +898,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/offload-plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan an offload
+         * @description Resolves a DeepSpeed configuration for a model that only generates, as TRL's `prepare_deepspeed` does: a stage other than 3 becomes 0, the hidden-size dependent keys are set, weights go to the cpu on demand. The answer has TRL 0.15's exact result and the corrected one, says why they differ, and places the model's groups of weights on device, cpu and disk. Nothing is loaded or changed; `PUT /api/models/{id}/residency` applies it.
+         */
+        post: operations["createOffloadPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1635,6 +1655,104 @@ export interface components {
                 reason: string | null;
             }[];
         };
+        OffloadPlan: {
+            /** @enum {string|null} */
+            compat: "trl-0.15" | null;
+            /** @description What DeepSpeed is handed: `original` with `compat`, else `corrected`. */
+            config: {
+                [key: string]: unknown;
+            };
+            /** @description `path: text`, each difference to the original with its reason. */
+            notes: string[];
+            /** @description Paths of keys that DeepSpeed does not know; kept. */
+            unknown_keys: string[];
+            /** @description TRL 0.15's result. */
+            original: {
+                config: {
+                    [key: string]: unknown;
+                };
+            } | {
+                error: {
+                    code: string;
+                    message: string;
+                    param?: string;
+                };
+            };
+            /** @description Its result without the known defects. */
+            corrected: {
+                config: {
+                    [key: string]: unknown;
+                };
+            } | {
+                error: {
+                    code: string;
+                    message: string;
+                    param?: string;
+                };
+            };
+            /** @description With `trainer`: the caller's configuration afterwards, which that function changes in place. */
+            plugin_config?: {
+                [key: string]: unknown;
+            };
+            /** @description Absolute path; null when only a shape was given. */
+            model: string | null;
+            hidden_size: number | null;
+            /** @description In the order of use: `embed`, `layers.0` …, `head`. Bytes as in the files. */
+            groups: {
+                name: string;
+                tier: components["schemas"]["Tier"];
+                bytes: number;
+                elements: number;
+            }[];
+            bytes: components["schemas"]["TierBytes"];
+            /** @description What decides where weights live. */
+            residency: {
+                /** @enum {string} */
+                device: "none" | "cpu" | "nvme";
+                /** @description Elements kept in memory; null = no limit. */
+                max_in_cpu: number | null;
+                /** @description Groups under way from disk at a time; 0 when nothing is streamed. */
+                buffer_count: number;
+                pin_memory: boolean;
+            };
+        };
+        OffloadPlanRequest: {
+            /** @description DeepSpeed's configuration, or the contents of accelerate's launch file with the DeepSpeed plugin inside. Unknown keys are kept and listed. */
+            deepspeed_config: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Whatever the configuration says of devices.
+             * @default false
+             */
+            offload_to_cpu?: boolean;
+            /**
+             * @description `trl-0.15`: exactly what TRL 0.15 hands to DeepSpeed, known defects included.
+             * @default null
+             * @enum {string|null}
+             */
+            compat?: "trl-0.15" | null;
+            /**
+             * @description accelerate's word. Default: what the launch file or the model's `config.json` says.
+             * @enum {string}
+             */
+            mixed_precision?: "no" | "fp16" | "bf16" | "fp8";
+            /** @example /models/llama */
+            model: string | ({
+                hidden_size?: number | null;
+                hidden_sizes?: number[] | null;
+            } & {
+                [key: string]: unknown;
+            }) | null;
+            /** @description With `compat`: TRL 0.15's older function of the same name (`trl/trainer/utils.py`), and its arguments. */
+            trainer?: {
+                per_device_train_batch_size: number;
+                /** @default false */
+                fp16?: boolean;
+                /** @default false */
+                bf16?: boolean;
+            };
+        };
         /**
          * @example {
          *       "error": {
@@ -1692,6 +1810,8 @@ export interface components {
             replica?: string;
             /** @description Name of the tensor at fault. */
             tensor?: string;
+            /** @description How much memory more would have been enough. */
+            missing_bytes?: number;
             /** @description What the upstream said, cut to a bounded length. */
             upstream?: string;
             request_id: string;
@@ -1827,6 +1947,13 @@ export interface components {
             error?: string;
         };
         SyncSource: components["schemas"]["DiskSource"] | components["schemas"]["HttpSource"] | components["schemas"]["UploadSource"] | components["schemas"]["NcclSource"];
+        /** @enum {string} */
+        Tier: "device" | "cpu" | "disk";
+        TierBytes: {
+            device: number;
+            cpu: number;
+            disk: number;
+        };
         TokenizeChat: {
             model?: string | null;
             add_special_tokens?: boolean | null;
@@ -8002,6 +8129,195 @@ export interface operations {
             };
             /** @description `conflict` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createOffloadPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "deepspeed_config": {
+                 *         "zero_optimization": {
+                 *           "stage": 3,
+                 *           "reduce_bucket_size": "auto",
+                 *           "offload_param": {
+                 *             "device": "cpu",
+                 *             "pin_memory": true
+                 *           }
+                 *         },
+                 *         "train_micro_batch_size_per_gpu": 1
+                 *       },
+                 *       "model": "/models/llama"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OffloadPlanRequest"];
+            };
+        };
+        responses: {
+            /** @description The plan. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "compat": null,
+                     *       "config": {
+                     *         "zero_optimization": {
+                     *           "stage": 3,
+                     *           "reduce_bucket_size": 4096,
+                     *           "offload_param": {
+                     *             "device": "cpu",
+                     *             "pin_memory": true
+                     *           },
+                     *           "stage3_param_persistence_threshold": 640,
+                     *           "stage3_prefetch_bucket_size": 3686
+                     *         },
+                     *         "train_micro_batch_size_per_gpu": 1
+                     *       },
+                     *       "notes": [
+                     *         "zero_optimization.reduce_bucket_size: 4096 instead of \"auto\" (hidden size², hidden size 64). TRL 0.15 writes it to a top-level key \"zero_optimization.reduce_bucket_size\" that DeepSpeed never reads."
+                     *       ],
+                     *       "unknown_keys": [],
+                     *       "original": {
+                     *         "config": {
+                     *           "zero_optimization": {
+                     *             "stage": 3,
+                     *             "reduce_bucket_size": "auto",
+                     *             "offload_param": {
+                     *               "device": "cpu",
+                     *               "pin_memory": true
+                     *             }
+                     *           },
+                     *           "train_micro_batch_size_per_gpu": 1,
+                     *           "zero_optimization.reduce_bucket_size": 4096,
+                     *           "zero_optimization.stage3_param_persistence_threshold": 640,
+                     *           "zero_optimization.stage3_prefetch_bucket_size": 3686.4
+                     *         }
+                     *       },
+                     *       "corrected": {
+                     *         "config": {
+                     *           "zero_optimization": {
+                     *             "stage": 3,
+                     *             "reduce_bucket_size": 4096,
+                     *             "offload_param": {
+                     *               "device": "cpu",
+                     *               "pin_memory": true
+                     *             },
+                     *             "stage3_param_persistence_threshold": 640,
+                     *             "stage3_prefetch_bucket_size": 3686
+                     *           },
+                     *           "train_micro_batch_size_per_gpu": 1
+                     *         }
+                     *       },
+                     *       "model": "/models/llama",
+                     *       "hidden_size": 64,
+                     *       "groups": [
+                     *         {
+                     *           "name": "embed",
+                     *           "tier": "cpu",
+                     *           "bytes": 65536,
+                     *           "elements": 32768
+                     *         },
+                     *         {
+                     *           "name": "layers.0",
+                     *           "tier": "cpu",
+                     *           "bytes": 98432,
+                     *           "elements": 49216
+                     *         },
+                     *         {
+                     *           "name": "head",
+                     *           "tier": "device",
+                     *           "bytes": 128,
+                     *           "elements": 64
+                     *         }
+                     *       ],
+                     *       "bytes": {
+                     *         "device": 128,
+                     *         "cpu": 163968,
+                     *         "disk": 0
+                     *       },
+                     *       "residency": {
+                     *         "device": "cpu",
+                     *         "max_in_cpu": null,
+                     *         "buffer_count": 0,
+                     *         "pin_memory": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OffloadPlan"];
+                };
+            };
+            /** @description `malformed_json`, `missing_field`, `invalid_value`, `unknown_field`, `unsupported`, `source_unreadable`, `weights_malformed`, `weights_truncated`, `weights_missing_tensor`, `weights_duplicate_tensor`, `limit_exceeded` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -75,6 +75,35 @@ from .nccl_source import NcclSource
 from .nccl_source_kind import NcclSourceKind
 from .not_ready import NotReady
 from .not_ready_servers_item import NotReadyServersItem
+from .offload_plan import OffloadPlan
+from .offload_plan_compat_type_1 import OffloadPlanCompatType1
+from .offload_plan_compat_type_2_type_1 import OffloadPlanCompatType2Type1
+from .offload_plan_compat_type_3_type_1 import OffloadPlanCompatType3Type1
+from .offload_plan_config import OffloadPlanConfig
+from .offload_plan_corrected_type_0 import OffloadPlanCorrectedType0
+from .offload_plan_corrected_type_0_config import OffloadPlanCorrectedType0Config
+from .offload_plan_corrected_type_1 import OffloadPlanCorrectedType1
+from .offload_plan_corrected_type_1_error import OffloadPlanCorrectedType1Error
+from .offload_plan_groups_item import OffloadPlanGroupsItem
+from .offload_plan_original_type_0 import OffloadPlanOriginalType0
+from .offload_plan_original_type_0_config import OffloadPlanOriginalType0Config
+from .offload_plan_original_type_1 import OffloadPlanOriginalType1
+from .offload_plan_original_type_1_error import OffloadPlanOriginalType1Error
+from .offload_plan_plugin_config import OffloadPlanPluginConfig
+from .offload_plan_request import OffloadPlanRequest
+from .offload_plan_request_compat_type_1 import OffloadPlanRequestCompatType1
+from .offload_plan_request_compat_type_2_type_1 import (
+    OffloadPlanRequestCompatType2Type1,
+)
+from .offload_plan_request_compat_type_3_type_1 import (
+    OffloadPlanRequestCompatType3Type1,
+)
+from .offload_plan_request_deepspeed_config import OffloadPlanRequestDeepspeedConfig
+from .offload_plan_request_mixed_precision import OffloadPlanRequestMixedPrecision
+from .offload_plan_request_model_type_1 import OffloadPlanRequestModelType1
+from .offload_plan_request_trainer import OffloadPlanRequestTrainer
+from .offload_plan_residency import OffloadPlanResidency
+from .offload_plan_residency_device import OffloadPlanResidencyDevice
 from .open_ai_error import OpenAiError
 from .open_ai_error_error import OpenAiErrorError
 from .patch_server import PatchServer
@@ -107,6 +136,8 @@ from .sync_mode import SyncMode
 from .sync_phase import SyncPhase
 from .sync_server import SyncServer
 from .sync_server_phase import SyncServerPhase
+from .tier import Tier
+from .tier_bytes import TierBytes
 from .tokenize_chat import TokenizeChat
 from .tokenize_chat_chat_template_kwargs_type_0 import (
     TokenizeChatChatTemplateKwargsType0,
@@ -240,6 +271,31 @@ __all__ = (
     "NcclSourceKind",
     "NotReady",
     "NotReadyServersItem",
+    "OffloadPlan",
+    "OffloadPlanCompatType1",
+    "OffloadPlanCompatType2Type1",
+    "OffloadPlanCompatType3Type1",
+    "OffloadPlanConfig",
+    "OffloadPlanCorrectedType0",
+    "OffloadPlanCorrectedType0Config",
+    "OffloadPlanCorrectedType1",
+    "OffloadPlanCorrectedType1Error",
+    "OffloadPlanGroupsItem",
+    "OffloadPlanOriginalType0",
+    "OffloadPlanOriginalType0Config",
+    "OffloadPlanOriginalType1",
+    "OffloadPlanOriginalType1Error",
+    "OffloadPlanPluginConfig",
+    "OffloadPlanRequest",
+    "OffloadPlanRequestCompatType1",
+    "OffloadPlanRequestCompatType2Type1",
+    "OffloadPlanRequestCompatType3Type1",
+    "OffloadPlanRequestDeepspeedConfig",
+    "OffloadPlanRequestMixedPrecision",
+    "OffloadPlanRequestModelType1",
+    "OffloadPlanRequestTrainer",
+    "OffloadPlanResidency",
+    "OffloadPlanResidencyDevice",
     "OpenAiError",
     "OpenAiErrorError",
     "PatchServer",
@@ -270,6 +326,8 @@ __all__ = (
     "SyncPhase",
     "SyncServer",
     "SyncServerPhase",
+    "Tier",
+    "TierBytes",
     "TokenizeChat",
     "TokenizeChatChatTemplateKwargsType0",
     "TokenizeResponse",

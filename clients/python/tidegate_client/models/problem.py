@@ -34,6 +34,7 @@ class Problem:
         phase (str | Unset): Phase of the weight sync that failed.
         replica (str | Unset):
         tensor (str | Unset): Name of the tensor at fault.
+        missing_bytes (int | Unset): How much memory more would have been enough.
         upstream (str | Unset): What the upstream said, cut to a bounded length.
     """
 
@@ -48,6 +49,7 @@ class Problem:
     phase: str | Unset = UNSET
     replica: str | Unset = UNSET
     tensor: str | Unset = UNSET
+    missing_bytes: int | Unset = UNSET
     upstream: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -74,6 +76,8 @@ class Problem:
 
         tensor = self.tensor
 
+        missing_bytes = self.missing_bytes
+
         upstream = self.upstream
 
         field_dict: dict[str, Any] = {}
@@ -97,6 +101,8 @@ class Problem:
             field_dict["replica"] = replica
         if tensor is not UNSET:
             field_dict["tensor"] = tensor
+        if missing_bytes is not UNSET:
+            field_dict["missing_bytes"] = missing_bytes
         if upstream is not UNSET:
             field_dict["upstream"] = upstream
 
@@ -127,6 +133,8 @@ class Problem:
 
         tensor = d.pop("tensor", UNSET)
 
+        missing_bytes = d.pop("missing_bytes", UNSET)
+
         upstream = d.pop("upstream", UNSET)
 
         problem = cls(
@@ -141,6 +149,7 @@ class Problem:
             phase=phase,
             replica=replica,
             tensor=tensor,
+            missing_bytes=missing_bytes,
             upstream=upstream,
         )
 

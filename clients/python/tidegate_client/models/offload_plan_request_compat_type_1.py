@@ -1,0 +1,17 @@
+from typing import Literal
+
+OffloadPlanRequestCompatType1 = Literal["trl-0.15"]
+
+OFFLOAD_PLAN_REQUEST_COMPAT_TYPE_1_VALUES: set[OffloadPlanRequestCompatType1] = {
+    "trl-0.15",
+}
+
+
+def check_offload_plan_request_compat_type_1(
+    value: str,
+) -> OffloadPlanRequestCompatType1:
+    if value in OFFLOAD_PLAN_REQUEST_COMPAT_TYPE_1_VALUES:
+        return value
+    raise TypeError(
+        f"Unexpected value {value!r}. Expected one of {OFFLOAD_PLAN_REQUEST_COMPAT_TYPE_1_VALUES!r}"
+    )
