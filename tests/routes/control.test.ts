@@ -233,7 +233,7 @@ describe("weight syncs and versions as resources", () => {
     ["DELETE", "/api/weight-syncs/ws_0"],
     ["GET", "/api/weight-syncs/ws_0/events"],
     ["GET", "/api/weight-versions/99"],
-    ["GET", "/api/offload-plans"],
+    ["GET", "/api/offload-nothing"],
   ] as const) {
     test(`${method} ${path} is 404`, async () => {
       const response = await createHttpApp().request(path, { method });
