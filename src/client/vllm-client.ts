@@ -2,11 +2,15 @@
  * `VLLMClient` in TypeScript: the trainer's side of a generation server, with the method names of TRL's Python class.
  * Talks to Tidegate or to any server that speaks vLLM's HTTP dialect; needs nothing but `fetch`.
  */
+
+import type { BroadcastOptions, CommunicatorOptions } from "./communicator.ts";
 import { ConnectionError, ServerError } from "./errors.ts";
 import { type Connection, send, sendJson, withDeadline } from "./http.ts";
 import { type ClientSamplingParams, toWireSampling } from "./sampling.ts";
 import { sleep } from "./sleep.ts";
+import type { NamedTensor } from "./tensors.ts";
 import { type SyncOptions, type SyncResult, syncWeights, type WeightsInput } from "./update.ts";
+import type { BroadcastResult, CheckpointInput, WeightGroup } from "./weight-group.ts";
 
 export interface VLLMClientOptions {
   /** Default "127.0.0.1". Ignored when `baseUrl` is given. */
@@ -64,6 +68,7 @@ export class VLLMClient {
   readonly baseUrl: string;
   readonly #connection: Connection;
   readonly #requestTimeout: number;
+  #group: WeightGroup | undefined;
 
   constructor(options: VLLMClientOptions = {}) {
     const base = options.baseUrl ?? `http://${options.host ?? "127.0.0.1"}:${options.port ?? 8000}`;
@@ -173,8 +178,44 @@ export class VLLMClient {
    *   (Blob, Uint8Array, stream), which are uploaded.
    * @throws WeightSyncError with phase and replica; the old weights then serve on.
    */
-  updateModelParams(checkpoint: WeightsInput, options: SyncOptions = {}): Promise<SyncResult> {
-    return syncWeights(this.#connection, checkpoint, options);
+  updateModelParams(checkpoint: WeightsInput, options?: SyncOptions): Promise<SyncResult>;
+  /**
+   * After `initCommunicator`: sends them over NCCL.
+   *
+   * @param checkpoint - A Hugging Face directory or .safetensors path on *this* machine, or tensors as they are made.
+   * @throws WeightSyncError with phase; the communicator is closed then.
+   */
+  updateModelParams(checkpoint: CheckpointInput, options?: BroadcastOptions): Promise<BroadcastResult>;
+  updateModelParams(
+    checkpoint: WeightsInput | CheckpointInput,
+    options: SyncOptions & BroadcastOptions = {},
+  ): Promise<SyncResult | BroadcastResult> {
+    if (this.#group !== undefined) return this.#group.update(checkpoint as CheckpointInput, options);
+    return syncWeights(this.#connection, checkpoint as WeightsInput, options);
+  }
+
+  /**
+   * Joins the servers' NCCL group as the trainer's rank, in a worker process of ours (an NVIDIA GPU is needed).
+   *
+   * @throws WeightSyncError with phase `init` or `rendezvous`; may be tried again.
+   */
+  async initCommunicator(options: CommunicatorOptions = {}): Promise<void> {
+    const { WeightGroup } = await import("./weight-group.ts");
+    const group = this.#group ?? new WeightGroup(this.#connection);
+    await group.init(options);
+    this.#group = group;
+  }
+
+  /** Sends one tensor over NCCL, as an update of its own. */
+  updateNamedParam(tensor: NamedTensor, options: BroadcastOptions = {}): Promise<BroadcastResult> {
+    return this.updateModelParams([tensor], options);
+  }
+
+  /** Leaves the NCCL group; weights go over HTTP again. Never rejects. */
+  async closeCommunicator(): Promise<void> {
+    const group = this.#group;
+    this.#group = undefined;
+    await group?.close();
   }
 
   /** Drops cached prefixes on every replica; needed after weights changed behind the server's back. */

@@ -23,6 +23,18 @@ export const WORKER_PERMISSIONS = [
   "--allow-ffi",
 ] as const;
 
+/** What a trainer's communicator needs instead: NCCL's library, and sockets of the rendezvous. */
+export const COMMUNICATOR_PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-net",
+  "--allow-env=TIDEGATE_NCCL_LIBRARY,TIDEGATE_CUDART_LIBRARY",
+  "--allow-ffi",
+] as const;
+
+const toPermissions = (file: string): readonly string[] =>
+  file.endsWith("/communicator-main.ts") ? COMMUNICATOR_PERMISSIONS : WORKER_PERMISSIONS;
+
 function createPorts(): Ports {
   // uvicorn closes idle sockets after 5 s; ours must go first, or a request meets a socket that is just being closed.
   const client = Deno.createHttpClient({ poolIdleTimeout: 4000, http2: false });
@@ -30,7 +42,7 @@ function createPorts(): Ports {
     runtime: `deno ${Deno.version.deno}`,
     // Deno cannot be told not to decompress; it does so only where the caller asked for compression.
     fetch: (url, init) => fetch(url, { redirect: "manual", ...identityUnlessAsked(init), client } as RequestInit),
-    toArguments: (file) => ["run", ...WORKER_PERMISSIONS, file],
+    toArguments: (file) => ["run", ...toPermissions(file), file],
   });
 }
 

@@ -1,17 +1,24 @@
 /**
  * Frames on a pipe: u32 little-endian length of what follows, one kind byte, then the payload. Used by both ends;
  * knows nothing of what the payload says. Pure: no runtime, no ports.
+ *
+ * Kind 1 is a JSON value. Kind 2 is an object with bytes: u32 length of its JSON, the JSON, then the bytes, which the
+ * reader gives back as its field `bytes`.
  */
 import { GatewayError } from "../errors.ts";
 
-/** The only kind so far: UTF-8 JSON. */
+/** UTF-8 JSON. */
 export const FRAME_JSON = 1;
+/** A JSON object, then bytes. */
+export const FRAME_BYTES = 2;
 
 /** Longest frame accepted. A request body is at most as large by default, and no answer of one step comes near it. */
 export const FRAME_LIMIT = 64 * 2 ** 20;
 
 /** Length field and kind. */
 const HEAD = 5;
+/** A length field. */
+const LENGTH = 4;
 
 const encoder = new TextEncoder();
 
@@ -30,6 +37,36 @@ export function encodeFrame(value: unknown): Uint8Array {
   frame[4] = FRAME_JSON;
   frame.set(payload, HEAD);
   return frame;
+}
+
+/**
+ * An object with bytes beside it, in two pieces to be written one after the other: the bytes are not copied.
+ * Throws GatewayError `payload_too_large` when it would be over the limit.
+ */
+export function encodeBytesFrame(header: object, bytes: Uint8Array): [Uint8Array, Uint8Array] {
+  const json = encoder.encode(JSON.stringify(header));
+  const length = 1 + LENGTH + json.byteLength + bytes.byteLength;
+  if (length > FRAME_LIMIT) {
+    throw new GatewayError("payload_too_large", `A frame must have at most ${FRAME_LIMIT} bytes, got ${length}.`);
+  }
+  const head = new Uint8Array(HEAD + LENGTH + json.byteLength);
+  const view = new DataView(head.buffer);
+  view.setUint32(0, length, true);
+  head[4] = FRAME_BYTES;
+  view.setUint32(HEAD, json.byteLength, true);
+  head.set(json, HEAD + LENGTH);
+  return [head, bytes];
+}
+
+const parseJson = (payload: Uint8Array): unknown =>
+  JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+
+function parseBytes(payload: Uint8Array): unknown {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const length = payload.byteLength < LENGTH ? Number.POSITIVE_INFINITY : view.getUint32(0, true);
+  if (length > payload.byteLength - LENGTH) throw new RangeError("A frame whose JSON is longer than the frame.");
+  const header = parseJson(payload.subarray(LENGTH, LENGTH + length));
+  return { ...(header as object), bytes: payload.subarray(LENGTH + length) };
 }
 
 /**
@@ -69,11 +106,12 @@ export class FrameReader {
       const length = new DataView(head.buffer, head.byteOffset, HEAD).getUint32(0, true);
       if (length < 1 || length > FRAME_LIMIT)
         throw new RangeError(`A frame of ${length} bytes; at most ${FRAME_LIMIT}.`);
-      if (head[4] !== FRAME_JSON) throw new RangeError(`A frame of unknown kind ${head[4]}.`);
+      const kind = head[4];
+      if (kind !== FRAME_JSON && kind !== FRAME_BYTES) throw new RangeError(`A frame of unknown kind ${kind}.`);
       if (this.#buffered < 4 + length) break;
       this.#take(HEAD);
       const payload = this.#take(length - 1);
-      out.push(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)));
+      out.push(kind === FRAME_JSON ? parseJson(payload) : parseBytes(payload));
     }
     return out;
   }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import koffi from "koffi";
+import { settleKoffi } from "../../src/worker/native/koffi-settings.ts";
 
 /** What an operation of a rank does wrong; the numbers of `fake-nccl.c`. */
 export const FAULT = { none: 0, hang: 1, block: 2, fail: 3, lateFail: 4, die: 5, stuck: 6 } as const;
@@ -40,8 +41,7 @@ export function buildFakeNccl(): FakeNccl | undefined {
     if ((error as { code?: unknown }).code === "ENOENT") return undefined;
     throw error;
   }
-  // koffi takes settings only before its first library; the program sets the same.
-  koffi.config({ async_stack_size: 8 * 2 ** 20 });
+  settleKoffi();
   const library = koffi.load(path);
   return {
     path,

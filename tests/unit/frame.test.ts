@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { GatewayError } from "../../src/errors.ts";
-import { encodeFrame, FRAME_JSON, FRAME_LIMIT, FrameReader } from "../../src/worker/frame.ts";
+import {
+  encodeBytesFrame,
+  encodeFrame,
+  FRAME_BYTES,
+  FRAME_JSON,
+  FRAME_LIMIT,
+  FrameReader,
+} from "../../src/worker/frame.ts";
 import { fromWireError, fromWireEvent, toWireError, toWireEvent } from "../../src/worker/protocol.ts";
 
 const join = (parts: readonly Uint8Array[]): Uint8Array => {
@@ -44,6 +51,26 @@ describe("frames", () => {
         },
       ),
     );
+  });
+  test("an object with bytes comes out whole, however the bytes are cut", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 50 }), (payload, step) => {
+        const all = join([...encodeBytesFrame({ type: "data", id: 7 }, payload), encodeFrame("next")]);
+        const reader = new FrameReader();
+        const out: unknown[] = [];
+        for (let at = 0; at < all.length; at += step) out.push(...reader.push(all.subarray(at, at + step)));
+        const [first, next] = out as [{ type: string; id: number; bytes: Uint8Array }, string];
+        assert.deepEqual([first.type, first.id, next], ["data", 7, "next"]);
+        assert.deepEqual([...first.bytes], [...payload]);
+      }),
+    );
+    // A JSON length that points past the end of its frame.
+    assert.throws(
+      () => new FrameReader().push(join([head(6, FRAME_BYTES), Uint8Array.from([9, 0, 0, 0, 1])])),
+      RangeError,
+    );
+    assert.throws(() => new FrameReader().push(join([head(3, FRAME_BYTES), Uint8Array.from([9, 0])])), RangeError);
+    assert.throws(() => encodeBytesFrame({}, new Uint8Array(FRAME_LIMIT)), GatewayError);
   });
   test("a large frame in small pieces", () => {
     const value = { text: "x".repeat(3_000_000) };

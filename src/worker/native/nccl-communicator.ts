@@ -49,6 +49,8 @@ export class NcclCommunicator {
   #stream: bigint | undefined;
   #buffer: { readonly address: bigint; readonly bytes: number } | undefined;
   #registered = false;
+  /** Bytes that the buffer keeps for others. */
+  #held: number | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** The native call in progress, however long it takes. */
   #native: Promise<unknown> = Promise.resolve();
@@ -96,27 +98,87 @@ export class NcclCommunicator {
    */
   async send(parts: readonly Uint8Array[], dtype: Dtype, call?: CallOptions): Promise<void> {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    await this.sendFrom(bytes, parts, dtype, call);
+  }
+
+  /** As `send`, from pieces as they come: the host holds one of them. They must add up to `bytes`. */
+  async sendFrom(
+    bytes: number,
+    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    dtype: Dtype,
+    call?: CallOptions,
+  ): Promise<void> {
     await this.#call(`sending ${bytes} bytes`, call, async (bounded) => {
       await this.#reserve(bytes, bounded);
       let at = 0;
-      for (const part of parts) {
-        await this.#copyIn(part, bounded, at);
-        at += part.length;
+      for await (const piece of pieces) {
+        bounded.throwIfAborted();
+        if (at + piece.length > bytes) throw invalidValue("pieces", at + piece.length, `${bytes} bytes together`);
+        await this.#copyIn(piece, bounded, at);
+        at += piece.length;
       }
+      if (at !== bytes) throw invalidValue("pieces", at, `${bytes} bytes together`);
       await this.#broadcast(bytes, dtype, this.rank, bounded);
+    });
+  }
+
+  /** Sends what `other` holds since its last `hold`: from device to device, nothing comes to the host. */
+  async sendHeld(other: NcclCommunicator, bytes: number, dtype: Dtype, call?: CallOptions): Promise<void> {
+    await this.#call(`passing on ${bytes} bytes`, call, async (bounded) => {
+      if (other.#held !== bytes || other.#buffer === undefined) {
+        throw invalidValue("bytes", bytes, `the ${other.#held} bytes that are held`);
+      }
+      await this.#broadcast(bytes, dtype, this.rank, bounded, other.#buffer.address);
     });
   }
 
   /** Receives `bytes` bytes from `root`. */
   async receive(bytes: number, dtype: Dtype, root: number, call?: CallOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const out = new Uint8Array(bytes);
+    let at = 0;
+    await this.receiveTo(
+      bytes,
+      dtype,
+      root,
+      (piece) => {
+        out.set(piece, at);
+        at += piece.length;
+      },
+      call,
+    );
+    return out;
+  }
+
+  /** As `receive`, handed over in pieces that are only valid until `take` is done. Taking counts against the deadline. */
+  async receiveTo(
+    bytes: number,
+    dtype: Dtype,
+    root: number,
+    take: (piece: Uint8Array) => void | Promise<void>,
+    call?: CallOptions,
+  ): Promise<void> {
+    this.#checkRoot(root);
+    await this.#call(`receiving ${bytes} bytes from rank ${root}`, call, async (bounded) => {
+      await this.#reserve(bytes, bounded);
+      await this.#broadcast(bytes, dtype, root, bounded);
+      await this.#copyOut(bytes, bounded, take);
+    });
+  }
+
+  /** Receives and leaves it on the device, for one or more `sendHeld` of other communicators, until the next call here. */
+  async hold(bytes: number, dtype: Dtype, root: number, call?: CallOptions): Promise<void> {
+    this.#checkRoot(root);
+    await this.#call(`receiving ${bytes} bytes from rank ${root}`, call, async (bounded) => {
+      await this.#reserve(bytes, bounded);
+      await this.#broadcast(bytes, dtype, root, bounded);
+      this.#held = bytes;
+    });
+  }
+
+  #checkRoot(root: number): void {
     if (!Number.isInteger(root) || root < 0 || root >= this.worldSize || root === this.rank) {
       throw invalidValue("root", root, `another rank than ${this.rank}, from 0 to ${this.worldSize - 1}`);
     }
-    return await this.#call(`receiving ${bytes} bytes from rank ${root}`, call, async (bounded) => {
-      await this.#reserve(bytes, bounded);
-      await this.#broadcast(bytes, dtype, root, bounded);
-      return await this.#copyOut(bytes, bounded);
-    });
   }
 
   /** Ends the communicator and gives everything back. Local and idempotent: peers are not asked, so it cannot hang. */
@@ -124,10 +186,15 @@ export class NcclCommunicator {
     await this.#end(new GatewayError("sync_failed", "NCCL: this communicator was closed.", { phase: "transfer" }));
   }
 
-  async #broadcast(bytes: number, dtype: Dtype, root: number, bounded: AbortSignal): Promise<void> {
+  async #broadcast(
+    bytes: number,
+    dtype: Dtype,
+    root: number,
+    bounded: AbortSignal,
+    address = this.#buffer!.address,
+  ): Promise<void> {
     const count = bytes / (DTYPE_BITS[dtype] / 8);
     if (!Number.isInteger(count)) throw invalidValue("bytes", bytes, `a whole number of ${dtype} elements`);
-    const { address } = this.#buffer!;
     const begun = this.#library.broadcast(address, count, toNcclType(dtype), root, this.#comm!, this.#stream!);
     await this.#run(begun, bounded);
     await this.#settled(bounded);
@@ -135,6 +202,7 @@ export class NcclCommunicator {
 
   /** The device buffer only grows. */
   async #reserve(bytes: number, bounded: AbortSignal): Promise<void> {
+    this.#held = undefined;
     if (this.#buffer !== undefined && this.#buffer.bytes >= bytes) return;
     const old = this.#buffer;
     this.#buffer = undefined;
@@ -158,16 +226,18 @@ export class NcclCommunicator {
     }
   }
 
-  async #copyOut(bytes: number, bounded: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const out = new Uint8Array(bytes);
+  async #copyOut(
+    bytes: number,
+    bounded: AbortSignal,
+    take: (piece: Uint8Array) => void | Promise<void>,
+  ): Promise<void> {
     for (let at = 0; at < bytes; at += this.#staging.length) {
       const piece = this.#staging.subarray(0, Math.min(this.#staging.length, bytes - at));
       const source = this.#buffer!.address + BigInt(at);
       await this.#run(this.#library.copyToHost(piece, source, this.#stream!), bounded);
       await this.#settled(bounded);
-      out.set(piece, at);
+      await take(piece);
     }
-    return out;
   }
 
   /** Waits for a native call, which goes on in its thread when we leave first. */

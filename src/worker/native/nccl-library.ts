@@ -5,6 +5,7 @@
  */
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
+import { settleKoffi } from "./koffi-settings.ts";
 import { pinnedInt32, pinnedPointers } from "./memory.ts";
 import { CUDA_RESULT, NCCL_RESULT, toNcclVersion, toNonBlockingConfig } from "./nccl-numbers.ts";
 import { NCCL_UNIQUE_ID_BYTES, NcclUniqueId } from "./pickle-values.ts";
@@ -25,8 +26,6 @@ export interface NcclLibraryOptions {
 
 const NCCL_NAMES = ["libnccl.so.2", "libnccl.so"];
 const CUDART_NAMES = ["libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so"];
-/** CUDA's and NCCL's first calls load modules; koffi's own stack of 256 KiB is made for small calls. */
-const ASYNC_STACK_BYTES = 8 * 2 ** 20;
 
 /** cudaMemcpyKind. */
 export const COPY = { toDevice: 1, toHost: 2 } as const;
@@ -49,8 +48,7 @@ function load(names: readonly string[], what: string) {
 type Libraries = ReturnType<typeof bind>;
 
 function bind(options: NcclLibraryOptions) {
-  // koffi takes settings only before its first library; the engine's are the same.
-  if ((koffi.config().async_stack_size ?? 0) < ASYNC_STACK_BYTES) koffi.config({ async_stack_size: ASYNC_STACK_BYTES });
+  settleKoffi();
   const cudart = load(options.cudart === undefined ? CUDART_NAMES : [options.cudart], "The CUDA runtime");
   const nccl = load(options.nccl === undefined ? NCCL_NAMES : [options.nccl], "NCCL");
   const [p, h] = ["void *", "uint64"];

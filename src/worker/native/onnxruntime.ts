@@ -8,6 +8,7 @@
 import { basename, dirname } from "node:path";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
+import { settleKoffi } from "./koffi-settings.ts";
 import { findOnnxRuntimeLibrary } from "./library.ts";
 import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
 
@@ -74,11 +75,8 @@ export interface RunBinding {
   run(): void;
 }
 
-/** Compiling recurses over the graph on koffi's own stack, whose default of 256 KiB is made for small calls. */
-const ASYNC_STACK_BYTES = 8 * 2 ** 20;
-
 function loadApi(path: string) {
-  koffi.config({ async_stack_size: ASYNC_STACK_BYTES });
+  settleKoffi();
   const library = koffi.load(path);
   const base = library.func("OrtGetApiBase", "void *", [])() as bigint;
   const getApi = koffi.decode(BigInt(koffi.decode.uint64(base)), koffi.proto("void *", ["uint32_t"]));
