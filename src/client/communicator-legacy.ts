@@ -15,7 +15,7 @@ const RENDEZVOUS_HEADER = "x-forwarded-for";
 
 /** Last rank: tells the server to open the group, then joins it. */
 export async function openLegacyCommunicator(context: OpenContext, worldSize: number): Promise<Communicator> {
-  const { connection, options, process, signal, random } = context;
+  const { connection, options, worker, signal, random } = context;
   const health = await ask(connection, "/health/", { signal });
   const told = health.headers.get(RENDEZVOUS_HEADER);
   const host = options.host ?? told ?? new URL(connection.baseUrl).hostname.replace(/^\[|\]$/g, "");
@@ -24,7 +24,7 @@ export async function openLegacyCommunicator(context: OpenContext, worldSize: nu
   // The server compares the id with those of its own GPUs, to refuse a shared one; ours is never equal.
   const body = { host: "0.0.0.0", port, world_size: worldSize, client_device_uuid: `tidegate-${random.uuid()}` };
   await ask(connection, "/init_communicator/", { body, signal });
-  const { nccl } = await process.call(
+  const { nccl } = await worker.call(
     "open",
     {
       group: GROUP,
@@ -58,7 +58,7 @@ class LegacyCommunicator implements Communicator {
   }
 
   async broadcast(tensors: AsyncIterable<SourceTensor>, options: BroadcastOptions) {
-    const { connection, process } = this.#context;
+    const { connection, worker } = this.#context;
     if (this.failed !== null) throw this.failed;
     const seconds = options.deadline ?? DEFAULT_DEADLINE;
     const signal = bounded(options.signal, seconds * 1000);
@@ -71,8 +71,8 @@ class LegacyCommunicator implements Communicator {
         await ask(connection, "/update_named_param/", { body, signal });
         const timeout = Math.max(1, end - performance.now());
         const request = { group: GROUP, tensors: [{ name, dtype, shape }], packed: null, timeout };
-        await process.call("send", request, { signal, source: tensor.bytes() });
-        await process.call("barrier", { group: GROUP, timeout }, { signal });
+        await worker.call("send", request, { signal, source: tensor.bytes() });
+        await worker.call("barrier", { group: GROUP, timeout }, { signal });
         sent = { tensors: sent.tensors + 1, bytes: sent.bytes + sizeOf(tensor) };
         options.onProgress?.(sent);
       }
@@ -95,9 +95,9 @@ class LegacyCommunicator implements Communicator {
 
   /** The server frees its side only when it is told. */
   async #leave(): Promise<void> {
-    const { connection, process } = this.#context;
+    const { connection, worker } = this.#context;
     const signal = AbortSignal.timeout(5000);
     await ask(connection, "/close_communicator/", { body: null, signal }).catch(() => undefined);
-    await process.stop();
+    await worker.stop();
   }
 }

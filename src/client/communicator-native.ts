@@ -26,7 +26,7 @@ const post = async (peer: Peer, path: string, body: unknown, signal: AbortSignal
 
 /** Rank 0: hosts the store, tells the servers where it is, and joins with them. */
 export async function openNativeCommunicator(context: OpenContext, worldSize: number): Promise<Communicator> {
-  const { connection, options, process, signal } = context;
+  const { connection, options, worker, signal } = context;
   const server = await readServer(connection, signal);
   const packed = options.packed ?? true;
   const { hostname, port, protocol } = new URL(connection.baseUrl);
@@ -41,7 +41,7 @@ export async function openNativeCommunicator(context: OpenContext, worldSize: nu
   const { nccl } = await together(
     signal,
     (both) =>
-      process.call(
+      worker.call(
         "open",
         {
           group: GROUP,
@@ -120,14 +120,14 @@ class NativeCommunicator implements Communicator {
       const abort = options.signal?.aborted === true && error === options.signal.reason;
       const failure = abort ? error : toWeightSyncError(connection, phase, error);
       this.failed = failure instanceof Error ? failure : new Error(String(failure));
-      await this.#context.process.stop();
+      await this.#context.worker.stop();
       throw failure;
     }
   }
 
   async close(): Promise<void> {
     this.failed ??= new Error("The communicator was closed.");
-    await this.#context.process.stop();
+    await this.#context.worker.stop();
   }
 
   async #begin(mode: "abort" | "wait" | "keep", signal: AbortSignal): Promise<void> {
@@ -143,7 +143,7 @@ class NativeCommunicator implements Communicator {
     end: number,
     onProgress: (through: { tensors: number; bytes: number }) => void,
   ): Promise<void> {
-    const { connection, process } = this.#context;
+    const { connection, worker } = this.#context;
     const tensors = batch.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
     const update_info = {
       names: tensors.map(({ name }) => name),
@@ -155,7 +155,7 @@ class NativeCommunicator implements Communicator {
     await together(
       signal,
       (both) =>
-        process.call(
+        worker.call(
           "send",
           { group: GROUP, tensors, packed: this.#packed ? PACKED_BYTES : null, timeout },
           { signal: both, source: bytesOf(batch), onProgress },

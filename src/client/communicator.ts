@@ -74,7 +74,7 @@ export interface Communicator {
 export interface OpenContext {
   readonly connection: Peer;
   readonly options: CommunicatorOptions;
-  readonly process: CommunicatorProcess;
+  readonly worker: CommunicatorProcess;
   readonly signal: AbortSignal;
   readonly random: Ports["random"];
 }
@@ -134,14 +134,14 @@ export async function openCommunicator(
       ),
     );
   }
-  const process = new CommunicatorProcess({ spawn, clock });
+  const worker = new CommunicatorProcess({ spawn, clock });
   try {
-    const context = { connection, options, process, signal, random };
+    const context = { connection, options, worker, signal, random };
     return dialect === "native"
       ? await openNativeCommunicator(context, worldSize)
       : await openLegacyCommunicator(context, worldSize);
   } catch (error) {
-    await process.stop();
+    await worker.stop();
     return failed(error);
   }
 }

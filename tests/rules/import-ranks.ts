@@ -59,7 +59,12 @@ export const ROOMS: readonly Room[] = [
     rooms: [...PURE, PORT, GATEWAY_TYPES, "engine", "communicator", "store", "fleet", "sync"],
     packages: [],
   },
-  { name: "client", files: /^src\/client\//, rooms: [...PURE, "communicator", "client ports"], packages: [] },
+  {
+    name: "client",
+    files: /^src\/client\//,
+    rooms: [...PURE, "communicator", "worker frames", "client ports"],
+    packages: [],
+  },
   {
     name: "client ports",
     files: /^src\/platform\/current-ports\.ts$/,
