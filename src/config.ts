@@ -60,6 +60,9 @@ export const ConfigSchema = z.strictObject({
   upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
   upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
   upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),
+  advertiseUrl: url
+    .optional()
+    .describe("URL under which vLLM servers reach this gateway to fetch weights; default: where it listens."),
   upstreamWait: seconds(86_400)
     .default(10)
     .describe("Seconds to wait at start for the first upstream that answers, before giving up with exit code 3."),

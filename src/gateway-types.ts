@@ -8,6 +8,7 @@ import type { AuditEntry, Fleet, FleetEvent } from "./contract/control/fleet.ts"
 import type { OffloadPlan, OffloadPlanRequest } from "./contract/control/offload-plans.ts";
 import type { AttachServer, PatchServer, Server } from "./contract/control/servers.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "./contract/control/weight-syncs.ts";
+import type { WeightFileList } from "./contract/control/weight-tensors.ts";
 import type { GenerateEvent, GenerateRequest, Prompt } from "./contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "./contract/ids.ts";
 import type { Logger } from "./observe/log.ts";
@@ -90,14 +91,27 @@ export interface Page {
   readonly after?: string;
 }
 
+/** A piece of a weight file. */
+export interface FetchedPart {
+  /** Bytes of the whole file. */
+  readonly size: number;
+  readonly first: number;
+  readonly length: number;
+  /** null when the asked range is behind the end. */
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
 export interface Gateway {
   readonly config: Config;
   readonly ports: Ports;
   readonly log: Logger;
   readonly metrics: Metrics;
 
-  /** Starts engines; resolves when every embedded replica serves, rejects when one cannot. */
-  start(signal: AbortSignal): Promise<void>;
+  /**
+   * Starts engines; resolves when every embedded replica serves, rejects when one cannot.
+   * `url`: where it listens; servers that fetch weights from here are sent there.
+   */
+  start(signal: AbortSignal, url?: string): Promise<void>;
   /** Refuses new work, lets running work finish for the grace period, then stops everything. Never rejects. */
   stop(): Promise<void>;
   readonly draining: boolean;
@@ -122,6 +136,8 @@ export interface Gateway {
     attach(request: AttachServer, signal: AbortSignal): Promise<Server>;
     patch(id: string, request: PatchServer): Promise<Server>;
     detach(id: string, signal: AbortSignal): Promise<void>;
+    /** Loads the published weights into one replica and takes it back in; throws GatewayError when that failed. */
+    refit(id: string, signal: AbortSignal): Promise<Server>;
     /** World size over all replicas that are part of the fleet. */
     worldSize(): number;
     /** Ends when the signal aborts. The first events describe the present. */
@@ -153,6 +169,18 @@ export interface Gateway {
     /** The present state first, then every change; ends after the final state or when the signal aborts. */
     events(id: string, signal: AbortSignal): AsyncIterable<FleetEvent>;
     dryRun(request: StartSync, signal: AbortSignal): Promise<DryRunResult>;
+  };
+
+  /** The files of a transfer under way, for the servers that it goes to. Throws `unauthorized` for any other token. */
+  readonly weightFiles: {
+    list(id: string, token: string | undefined): WeightFileList;
+    /** `range` in bytes, `last` included. Throws `not_found` for an index beyond the list. */
+    open(
+      id: string,
+      token: string | undefined,
+      index: number,
+      range: { readonly first: number; readonly last?: number } | undefined,
+    ): FetchedPart;
   };
 
   readonly versions: {

@@ -18,6 +18,7 @@ import { createOffloadPlans } from "./gateway/offload-plans.ts";
 import { toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
+import { createWeightOffers } from "./gateway/weight-offers.ts";
 import type { Gateway, ModelCard } from "./gateway-types.ts";
 import { createLogger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -75,6 +76,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     config.spoolDir ?? (ports.temporaryDirectory && `${ports.temporaryDirectory}/tidegate-${ports.random.uuid()}`);
   const syncs = createSyncs({ fleet, ports, log, onChange: onSync, ...(spoolDir === undefined ? {} : { spoolDir }) });
 
+  const offers = createWeightOffers(ports.files, ports.random, config.advertiseUrl);
   const makeEngine = (spec: EngineSpec): Engine =>
     createEngine(spec, {
       ports,
@@ -82,6 +84,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       currentWeights: syncs.currentWeights,
       maxQueue: config.maxQueue,
       startTimeout: config.startTimeout * 1000,
+      offerWeights: offers.offer,
       ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
     });
 
@@ -106,7 +109,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     get draining() {
       return draining;
     },
-    async start(signal) {
+    async start(signal, url) {
+      if (url !== undefined) offers.listening(url);
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
       await startReplicas({ fleet, clock, specs, makeEngine, upstreamWaitMilliseconds, signal });
       syncs.recordStart();
@@ -176,6 +180,10 @@ export function createGateway(config: Config, ports: Ports): Gateway {
           ReplicaId.parse(id),
           AbortSignal.any([signal, AbortSignal.timeout(DETACH_GRACE_MILLISECONDS)]),
         ),
+      async refit(id, signal) {
+        await syncs.refit(ReplicaId.parse(id), signal);
+        return fleet.server(id)!;
+      },
       worldSize: fleet.worldSize,
       events: (signal) =>
         hub.read(signal, [
@@ -185,6 +193,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     },
     control,
     syncs: syncs.syncs,
+    weightFiles: offers.read,
     versions: syncs.versions,
     chatFormats: createChatFormats(ports, log),
     offloadPlans: createOffloadPlans(ports),

@@ -5,8 +5,10 @@ import { createChatFormat } from "./chat-formats.ts";
 import { streamEvents, streamWeightSyncEvents } from "./events.ts";
 import { getFleet } from "./fleet.ts";
 import { createOffloadPlan } from "./offload-plans.ts";
+import { refitServer } from "./refit-server.ts";
 import { attachServer, detachServer, getServer, listServers, patchServer } from "./servers.ts";
 import { abortWeightSync, dryRunWeightSync, getWeightSync, listWeightSyncs, startWeightSync } from "./weight-syncs.ts";
+import { fetchWeightFile, listWeightFiles } from "./weight-tensors.ts";
 import { getWeightVersion, listWeightVersions } from "./weight-versions.ts";
 
 export const controlRoutes: readonly AnyRoute[] = [
@@ -16,12 +18,15 @@ export const controlRoutes: readonly AnyRoute[] = [
   getServer,
   patchServer,
   detachServer,
+  refitServer,
   startWeightSync,
   listWeightSyncs,
   dryRunWeightSync,
   getWeightSync,
   abortWeightSync,
   streamWeightSyncEvents,
+  listWeightFiles,
+  fetchWeightFile,
   listWeightVersions,
   getWeightVersion,
   createChatFormat,

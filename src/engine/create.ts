@@ -4,11 +4,14 @@ import type { Ports } from "../ports.ts";
 import { createEmbeddedEngine, type EmbeddedEngineDeps } from "./embedded/embedded.ts";
 import type { Engine, EngineSpec } from "./engine.ts";
 import { createVllmEngine } from "./vllm/vllm.ts";
+import type { OfferWeights } from "./vllm/weights-plugin.ts";
 
 export interface EngineDeps extends EmbeddedEngineDeps {
-  readonly ports: Pick<Ports, "clock" | "random" | "spawn" | "fetch">;
+  readonly ports: Pick<Ports, "clock" | "random" | "spawn" | "fetch" | "files">;
   /** Bearer key that upstreams ask for. */
   readonly upstreamApiKey?: string;
+  /** For servers that fetch weights from here. */
+  readonly offerWeights?: OfferWeights;
 }
 
 /** Creates the engine of a replica; nothing runs before its `start`. Throws GatewayError `unsupported`. */

@@ -22,7 +22,8 @@ export interface EngineInfo {
   readonly models: readonly EngineModel[];
   /** Ranks that receive weights in this replica (TP × PP × DP); 1 for embedded. */
   readonly worldSize: number;
-  readonly weightVersion: WeightVersion;
+  /** null: nobody knows what it holds, after a change that did not end well; it gets no requests. */
+  readonly weightVersion: WeightVersion | null;
   readonly weightDigest: WeightDigest | null;
   /** Free facts for humans: upstream version, device, provider, bytes. */
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
@@ -57,6 +58,8 @@ export interface TensorSpec {
   /** safetensors' spelling: "BF16", "F16", "F32". */
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** The replica casts while it loads: another floating-point dtype is welcome too. Default: the dtype must be this one. */
+  readonly castable?: boolean;
 }
 
 /** A complete, verified set of tensors on local disk, one or many safetensors files. */
@@ -74,20 +77,32 @@ export interface StageProgress {
   readonly bytesTotal: number;
 }
 
-/** Two-phase weight change of one replica: nothing is served from a staged set until `commit`. */
+/**
+ * Two-phase weight change of one replica: nothing is served from a staged set until `commit`. A target that overwrites
+ * in place has no old weights to go back to once `commit` has begun: when that rejects, what it holds is unknown.
+ */
 export interface WeightTarget {
-  /** All tensors that the served model has. */
-  manifest(): readonly TensorSpec[];
-  /** Loads beside the running weights and answers with the digest of the whole model that would serve. */
+  /** All tensors that the served model has; null where the replica cannot tell. */
+  manifest(): readonly TensorSpec[] | null;
+  /** Why it cannot take weights at all as it now is, with the mend; null when it can. Absent = it always can. */
+  cannot?(): string | null;
+  /** Why partial sets are refused; absent = they are fine. */
+  readonly wholeOnly?: string;
+  /**
+   * Loads beside the running weights, or brings the set within reach, and answers with the digest of the whole model
+   * that would serve; null where nothing proves it ("unverified").
+   */
   stage(
     id: string,
     set: WeightSet,
     options: CallOptions & { readonly onProgress: (progress: StageProgress) => void },
-  ): Promise<WeightDigest>;
+  ): Promise<WeightDigest | null>;
   /** Switches between two steps; afterwards all new tokens come from the staged weights. Running requests: see `mode`. */
   commit(id: string, version: WeightVersion, mode: PauseMode, options: CallOptions): Promise<void>;
   /** Drops a staged set; unknown ids are fine. Never fails the fleet. */
   discard(id: string): Promise<void>;
+  /** Loads again what the replica started with (version 0), whatever state it is in. Absent where a restart does that. */
+  restore?(options: CallOptions): Promise<void>;
 }
 
 /** The RL controls of vLLM's dev routes, for one replica. All are idempotent. */
@@ -199,6 +214,11 @@ export interface Engine {
   readonly control?: EngineControl;
   readonly weights?: WeightTarget;
   readonly residency?: Residency;
+  /**
+   * Tells the engine what its owner holds for the weights it serves, whoever changed them; a null version: unknown.
+   * For engines that cannot ask: they repeat it after a lost connection, as long as the same process answers.
+   */
+  noteWeights?(version: WeightVersion | null, digest: WeightDigest | null): void;
 }
 
 /** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */

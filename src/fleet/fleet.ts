@@ -204,6 +204,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       if (replica === undefined) return;
       replica.weightVersion = version;
       replica.weightDigest = digest;
+      replica.engine.noteWeights?.(version, digest);
       changed(id);
     },
     subscribe(listener) {

@@ -102,7 +102,7 @@ export async function run<G extends Served>(platform: Platform, config: Config, 
     gateway.log.info(`listening on ${listener.url}`);
     let failure: unknown;
     try {
-      await gateway.start(stop.signal);
+      await gateway.start(stop.signal, listener.url);
       if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener("abort", resolve));
     } catch (error) {
       if (!stop.signal.aborted) failure = error;

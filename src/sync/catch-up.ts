@@ -2,8 +2,9 @@
  * Brings single replicas to the published weights outside of a sync: one that came up with older weights while a sync
  * ran, and one that was fenced and has since been restarted. Proves the digest before the replica serves again.
  */
-import type { ReplicaId } from "../contract/ids.ts";
+import type { ReplicaId, WeightDigest } from "../contract/ids.ts";
 import type { CurrentWeights } from "../engine/engine.ts";
+import { GatewayError, toGatewayError } from "../errors.ts";
 import type { FleetRegistry, Replica } from "../fleet/types.ts";
 import { orAborted } from "../lib/deadline.ts";
 import type { Logger } from "../observe/log.ts";
@@ -17,6 +18,12 @@ export interface CatchUp {
   watchFenced(id: ReplicaId): void;
   /** Looks for replicas with other weights than the published ones. Call when a sync has ended. */
   check(): void;
+  /**
+   * Loads the published weights into one replica, quarantined or not, and takes it back in when that succeeded; the work
+   * goes on when `signal` aborts. Throws GatewayError: `unsupported`, `conflict` with nothing to load from or while it
+   * is not up, `sync_in_progress`, `replica_failed` with what the replica said; it is quarantined then.
+   */
+  refit(id: ReplicaId, signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,7 +41,9 @@ export function createCatchUp(options: {
   readonly busy: () => boolean;
 }): CatchUp {
   const { fleet, clock, log, current, busy } = options;
-  const running = new Map<ReplicaId, Promise<void>>();
+  const running = new Map<ReplicaId, Promise<GatewayError | undefined>>();
+  /** A commit was sent: without its answer nobody knows what the replica holds. */
+  const touched = new Set<ReplicaId>();
   const fenced = new Map<ReplicaId, () => void>();
   const stopping = new AbortController();
 
@@ -44,27 +53,40 @@ export function createCatchUp(options: {
     return replica.weightDigest === null || digest === null || replica.weightDigest === digest;
   };
 
+  /** Of a replica that has started anew: without digests anywhere its word for version 0 is as good as at the first start. */
+  const isProven = (replica: Replica): boolean =>
+    isCurrent(replica) &&
+    (replica.weightDigest !== null || (replica.engine.kind !== "embedded" && fleet.published().digest === null));
+
   const load = async (replica: Replica, signal: AbortSignal): Promise<void> => {
     const target = replica.engine.weights!;
     const { version, digest, sets } = current();
     const id = `catch-up-${version}`;
     fleet.setState(replica.id, "syncing", `loads weight version ${version}`);
     await orAborted(fleet.drained([replica.id], signal), signal);
+    let proven: WeightDigest | null = null;
+    touched.delete(replica.id);
+    if (sets.length === 0) {
+      touched.add(replica.id);
+      await orAborted(target.restore!({ signal }), signal);
+    }
     for (const [at, set] of sets.entries()) {
-      const staged = await orAborted(target.stage(id, set, { signal, onProgress: () => undefined }), signal);
-      if (at === sets.length - 1 && digest !== null && staged !== digest) {
-        throw new Error(`it staged the digest ${staged} instead of ${digest}`);
+      if (set.partial && target.wholeOnly !== undefined) throw new GatewayError("unsupported", target.wholeOnly);
+      proven = await orAborted(target.stage(id, set, { signal, onProgress: () => undefined }), signal);
+      if (at === sets.length - 1 && digest !== null && proven !== null && proven !== digest) {
+        throw new Error(`it staged the digest ${proven} instead of ${digest}`);
       }
+      touched.add(replica.id);
       await orAborted(target.commit(id, version, "wait", { signal }), signal);
     }
-    fleet.setWeights(replica.id, version, digest);
+    fleet.setWeights(replica.id, version, proven);
     fenced.get(replica.id)?.();
     fenced.delete(replica.id);
     fleet.setState(replica.id, "ready", null);
     log.info("replica caught up", { replica: replica.id, version, digest });
   };
 
-  const start = (replica: Replica): void => {
+  const start = (replica: Replica): Promise<GatewayError | undefined> => {
     const limit = new AbortController();
     const timer = clock.timer(CATCH_UP_MILLISECONDS, () => limit.abort(new Error("it took too long")));
     const signal = AbortSignal.any([limit.signal, stopping.signal]);
@@ -75,15 +97,26 @@ export function createCatchUp(options: {
       published: before,
     });
     const task = load(replica, signal)
-      .catch(async (error: unknown) => {
-        await replica.engine.weights?.discard(`catch-up-${before}`).catch(() => undefined);
-        if (stopping.signal.aborted || fleet.replica(replica.id) === undefined) return;
-        // A sync published in between and took the files away: its end checks again.
-        if (fleet.published().version !== before) return fleet.setState(replica.id, "ready", null);
+      .then(() => undefined)
+      .catch(async (error: unknown): Promise<GatewayError> => {
         const reason = error instanceof Error ? error.message : String(error);
-        log.error("replica could not catch up", { replica: replica.id, published: before, error });
-        fleet.setState(replica.id, "quarantined", `Could not load weight version ${before}: ${reason}.`);
-        watchFenced(replica.id);
+        const { upstream } = toGatewayError(error).details;
+        const failure = new GatewayError(
+          "replica_failed",
+          `Could not load weight version ${before}: ${reason.replace(/\.$/, "")}.`,
+          { replica: replica.id, phase: "refit", cause: error, ...(upstream === undefined ? {} : { upstream }) },
+        );
+        await replica.engine.weights?.discard(`catch-up-${before}`).catch(() => undefined);
+        if (stopping.signal.aborted || fleet.replica(replica.id) === undefined) return failure;
+        if (touched.has(replica.id)) fleet.setWeights(replica.id, null, null);
+        // A sync published in between and took the files away: its end checks again.
+        if (fleet.published().version !== before) fleet.setState(replica.id, "ready", null);
+        else {
+          log.error("replica could not catch up", { replica: replica.id, published: before, error });
+          fleet.setState(replica.id, "quarantined", failure.message);
+          watchFenced(replica.id);
+        }
+        return failure;
       })
       .finally(() => {
         timer.cancel();
@@ -91,18 +124,29 @@ export function createCatchUp(options: {
         check();
       });
     running.set(replica.id, task);
+    return task;
+  };
+
+  /** Files of the published weights are there, or they are those that the replica can load from its own model. */
+  const loadable = (replica: Replica): boolean => {
+    const { version, sets } = current();
+    return sets.length > 0 || (version === 0 && replica.engine.weights?.restore !== undefined);
   };
 
   const check = (): void => {
     if (busy() || stopping.signal.aborted) return;
-    const loadable = current().sets.length > 0;
     for (const replica of fleet.replicas()) {
       if (replica.state !== "ready" || replica.info === null || replica.engine.weights === undefined) continue;
       if (running.has(replica.id) || isCurrent(replica)) continue;
-      if (loadable) start(replica);
+      const has = replica.weightVersion;
+      if (loadable(replica)) void start(replica);
       // Somebody took it out of quarantine by hand, but there is nothing to load that would prove what it holds.
       else if (fenced.has(replica.id)) {
         fleet.setState(replica.id, "quarantined", "Which weights it has is unknown; it must be restarted.");
+      } else if (replica.engine.kind !== "embedded" && (has === null || has < fleet.published().version)) {
+        // A server that was restarted behind its URL, say: it came back with the weights of its model directory.
+        const reason = `It has weight version ${has ?? "unknown"} instead of ${fleet.published().version}, and nothing is kept here to load that from; run a complete weight sync.`;
+        fleet.setState(replica.id, "quarantined", reason);
       }
     }
   };
@@ -111,7 +155,7 @@ export function createCatchUp(options: {
   const readmit = (id: ReplicaId): boolean => {
     const replica = fleet.replica(id);
     if (replica === undefined) return true;
-    const proven = isCurrent(replica) && replica.weightDigest !== null;
+    const proven = isProven(replica);
     if (!proven && current().sets.length === 0) return false;
     log.info("fenced replica restarted", { replica: id, version: replica.weightVersion, proven });
     fleet.setState(id, "ready", null);
@@ -125,7 +169,7 @@ export function createCatchUp(options: {
     if (replica === undefined || fenced.has(id)) return;
     // It may have come back while the sync still waited for another one. A fenced replica that did not restart is never
     // taken for this: its version is only set when it confirms a switch or starts.
-    if (isCurrent(replica) && replica.weightDigest !== null && readmit(id)) return;
+    if (isProven(replica) && readmit(id)) return;
     const unsubscribe = replica.engine.subscribe((notice) => {
       if (notice.type !== "up") return;
       fleet.setWeights(id, notice.info.weightVersion, notice.info.weightDigest);
@@ -140,6 +184,33 @@ export function createCatchUp(options: {
   return {
     watchFenced,
     check,
+    async refit(id, signal) {
+      const replica = fleet.replica(id);
+      if (replica === undefined) throw new GatewayError("not_found", `There is no server ${id}.`, { param: "id" });
+      if (stopping.signal.aborted) throw new GatewayError("conflict", "The gateway is shutting down.");
+      if (busy()) {
+        throw new GatewayError("sync_in_progress", "A weight sync is running; refit when it has ended.", {
+          replica: id,
+        });
+      }
+      const { weights } = replica.engine;
+      const cannot = weights === undefined ? "it takes no weights through the gateway." : (weights.cannot?.() ?? null);
+      if (cannot !== null)
+        throw new GatewayError("unsupported", `${id} cannot be refitted: ${cannot}`, { replica: id });
+      if (replica.info === null || !["ready", "quarantined", "syncing", "draining"].includes(replica.state)) {
+        const why = replica.lastError ?? "no answer yet";
+        throw new GatewayError("conflict", `${id} is ${replica.state} (${why}); start it first.`, { replica: id });
+      }
+      if (!loadable(replica)) {
+        throw new GatewayError(
+          "conflict",
+          `Nothing is kept here to load weight version ${fleet.published().version} from; run a complete weight sync, or restart ${id}.`,
+          { replica: id },
+        );
+      }
+      const failure = await orAborted(running.get(id) ?? start(replica), signal);
+      if (failure !== undefined) throw failure;
+    },
     async stop() {
       unsubscribe();
       for (const leave of fenced.values()) leave();

@@ -33,13 +33,13 @@ export async function dryRun(request: StartSync, { fleet, ports, signal, refuse 
   const { source } = request;
   await attempt(refuse);
   await attempt(async () => {
-    const { manifest } = chooseParticipants(fleet, source);
+    const { manifest } = chooseParticipants(fleet, request);
     if (source.kind === "upload" || ports.files === undefined) return;
     const opened = await openSource(source, { files: ports.files, fetch: ports.fetch, clock: ports.clock });
     bytes = await checkSource(opened, { manifest, partial: request.partial, signal });
   });
   const servers = fleet.replicas().map((replica) => {
-    const reason = cannotSync(replica, source) ?? notUp(replica);
+    const reason = cannotSync(replica, request) ?? notUp(replica);
     return { id: replica.id, possible: reason === null, reason };
   });
   return { possible: reasons.length === 0, servers, reasons, bytes_total: bytes, digest: null };

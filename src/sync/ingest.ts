@@ -23,12 +23,15 @@ import type { OpenPart, SourcePart, WeightSource } from "./source.ts";
 /** Bytes hashed and scanned in one go (a few milliseconds), and bytes between two breaths of the event loop. */
 const PIECE_BYTES = 2 ** 20;
 
+/** Tensors that a model is believed to have where nobody tells: more than any published one that is not split in files. */
+const UNKNOWN_TENSORS = 16_384;
+
 /**
  * Headers are parsed in one go. The format's own bound (100 MB) would hold up every request for seconds, and a header that
  * fits the model is far smaller: about 120 bytes per tensor, and some metadata.
  */
-const headerLimit = (manifest: readonly TensorSpec[]): number =>
-  Math.min(HEADER_LIMIT, 8 * 2 ** 20 + 1024 * manifest.length);
+const headerLimit = (manifest: readonly TensorSpec[] | null): number =>
+  Math.min(HEADER_LIMIT, 8 * 2 ** 20 + 1024 * (manifest?.length ?? UNKNOWN_TENSORS));
 
 export interface IngestOptions {
   readonly files: Files;
@@ -36,7 +39,8 @@ export interface IngestOptions {
   readonly clock: Pick<Clock, "timer">;
   /** An existing, empty directory; the set's files are made in it. */
   readonly directory: string;
-  readonly manifest: readonly TensorSpec[];
+  /** null: no replica can tell. */
+  readonly manifest: readonly TensorSpec[] | null;
   readonly partial: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void;

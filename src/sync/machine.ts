@@ -2,7 +2,7 @@
  * A weight sync as a pure reducer: (state, event) → next state and the effects to run. No I/O, no time; `orchestrate.ts`
  * runs the effects and feeds the results back. What it guarantees (property-tested):
  *
- * - nothing is committed before every replica has staged and, with `verify`, all digests agree;
+ * - nothing is committed before every replica has staged and, with `verify`, all digests that replicas report agree;
  * - before the switch any failure, loss, abort or deadline discards everywhere and nobody saw anything;
  * - from the switch on there is no way back: a replica that fails is fenced, the others are published;
  * - the gate is opened exactly as often as it was closed; there is exactly one final state, and it is kept.
@@ -24,6 +24,7 @@ export interface SyncFailure {
 export interface SyncReplica {
   readonly id: ReplicaId;
   readonly step: Exclude<SyncServer["phase"], "left_out">;
+  /** Of the whole model as this replica staged it; null before that, and where nothing proves it ("unverified"). */
   readonly digest: WeightDigest | null;
   readonly error: string | null;
 }
@@ -47,7 +48,7 @@ export type SyncEvent =
   /** The set is in the spool and good. */
   | { readonly type: "received"; readonly expected: WeightDigest | null }
   | { readonly type: "receive-failed"; readonly failure: SyncFailure }
-  | { readonly type: "staged"; readonly replica: ReplicaId; readonly digest: WeightDigest }
+  | { readonly type: "staged"; readonly replica: ReplicaId; readonly digest: WeightDigest | null }
   | { readonly type: "stage-failed"; readonly replica: ReplicaId; readonly failure: SyncFailure }
   /** No request runs any more, or none needs to end. */
   | { readonly type: "drained" }
@@ -124,10 +125,12 @@ function giveUp(state: SyncState, outcome: "failed" | "aborted", failure: SyncFa
 
 /** All staged: compare, then close the gate. */
 function verifyAll(state: SyncState): SyncStep {
-  const reference = state.expected ?? state.replicas[0]?.digest ?? null;
-  const odd = state.verify ? state.replicas.find(({ digest }) => digest !== reference) : undefined;
+  // Replicas that cannot prove what they staged are not compared; their entry in the sync says so.
+  const told = state.replicas.filter(({ digest }) => digest !== null);
+  const reference = state.expected ?? told[0]?.digest ?? null;
+  const odd = state.verify ? told.find(({ digest }) => digest !== reference) : undefined;
   if (odd !== undefined) {
-    const against = state.expected === null ? `replica ${state.replicas[0]?.id} has` : "the received weights give";
+    const against = state.expected === null ? `replica ${told[0]?.id} has` : "the received weights give";
     return giveUp({ ...state, phase: "verify" }, "failed", {
       code: "weights_digest_mismatch",
       replica: odd.id,

@@ -6,6 +6,9 @@ import type { TensorEntry } from "../tensor/safetensors.ts";
 /** How many names a message lists before it says how many more there are. */
 const NAMES_SHOWN = 3;
 
+/** Floating-point dtypes that a server casts into each other while it loads. */
+const isFloat = (dtype: string): boolean => dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
+
 const refuse = (code: ErrorCode, tensor: string, message: string): GatewayError =>
   new GatewayError(code, message, { tensor, phase: "receive" });
 
@@ -19,12 +22,13 @@ export interface ManifestCheck {
 /**
  * Starts a check against the model's manifest.
  *
+ * @param manifest null where no replica can tell what its model has: then only doubled tensors are found.
  * @param partial only some tensors need to come, but at least one.
  * @throws GatewayError from its methods: `weights_unexpected_tensor`, `weights_duplicate_tensor`,
  * `weights_dtype_mismatch`, `weights_shape_mismatch`, `weights_missing_tensor`; all name the tensor.
  */
-export function createManifestCheck(manifest: readonly TensorSpec[], partial: boolean): ManifestCheck {
-  const expected = new Map(manifest.map((spec) => [spec.name, spec]));
+export function createManifestCheck(manifest: readonly TensorSpec[] | null, partial: boolean): ManifestCheck {
+  const expected = manifest === null ? null : new Map(manifest.map((spec) => [spec.name, spec]));
   const seen = new Map<string, string>();
   return {
     add(tensors, from) {
@@ -34,11 +38,15 @@ export function createManifestCheck(manifest: readonly TensorSpec[], partial: bo
         if (other !== undefined) {
           throw refuse("weights_duplicate_tensor", name, `Tensor ${shown} is in ${other} and again in ${from}.`);
         }
+        if (expected === null) {
+          seen.set(name, from);
+          continue;
+        }
         const spec = expected.get(name);
         if (spec === undefined) {
           throw refuse("weights_unexpected_tensor", name, `Tensor ${shown} is not part of the served model.`);
         }
-        if (dtype !== spec.dtype) {
+        if (dtype !== spec.dtype && !(spec.castable === true && isFloat(dtype) && isFloat(spec.dtype))) {
           throw refuse(
             "weights_dtype_mismatch",
             name,
@@ -56,6 +64,10 @@ export function createManifestCheck(manifest: readonly TensorSpec[], partial: bo
       }
     },
     end() {
+      if (manifest === null) {
+        if (seen.size > 0) return { complete: !partial };
+        throw new GatewayError("weights_malformed", "The source holds no tensor.", { phase: "receive" });
+      }
       const missing = manifest.filter((spec) => !seen.has(spec.name)).map((spec) => spec.name);
       const [first] = missing;
       if (first === undefined) return { complete: true };

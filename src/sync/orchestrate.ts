@@ -80,7 +80,7 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
   /** Ends receive, stage, drain and commit. */
   const work = new AbortController();
   const cleanup: Promise<unknown>[] = [];
-  const staging = new Map<ReplicaId, Promise<WeightDigest>>();
+  const staging = new Map<ReplicaId, Promise<WeightDigest | null>>();
   /** Replicas that this sync paused and must resume. */
   const paused = new Set<ReplicaId>();
   /** Paused by somebody else: their requests are frozen and would never drain. */
@@ -185,7 +185,11 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
   };
 
   const publish = (digest: WeightDigest | null, replicas: readonly ReplicaId[]): void => {
-    for (const id of replicas) fleet.setWeights(id, plan.version, digest);
+    for (const id of replicas) {
+      // A digest stands for a replica only where that replica proved it.
+      const proven = state.replicas.find((replica) => replica.id === id)?.digest ?? null;
+      fleet.setWeights(id, plan.version, proven === null ? null : digest);
+    }
     fleet.publish(plan.version, digest);
     plan.onPublished(digest, replicas);
   };
@@ -226,6 +230,8 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
         return;
       case "open-gate":
         for (const id of paused) {
+          // One whose switch failed may hold no weights at all: a single step would kill it.
+          if (state.replicas.some((replica) => replica.id === id && replica.step === "fenced")) continue;
           cleanup.push(bounded("resume", id, (signal) => byId.get(id)!.engine.control!.resume({ signal })));
         }
         openGate();

@@ -16,19 +16,29 @@ export interface Participants {
   readonly replicas: readonly Replica[];
   /** Not up now. What comes back loads the published weights before it serves. */
   readonly leftOut: readonly LeftOut[];
-  /** The tensors of the model they serve. */
-  readonly manifest: readonly TensorSpec[];
+  /** The tensors of the model they serve; null when none of them can tell. */
+  readonly manifest: readonly TensorSpec[] | null;
 }
 
-/** Why a replica cannot be part of any sync; null when it can. */
-export function cannotSync(replica: Replica, source: SyncSource): string | null {
-  if (replica.engine.weights === undefined) {
+/** What of a request decides who can take part. */
+export interface SyncWishes {
+  readonly source: SyncSource;
+  readonly partial: boolean;
+}
+
+/** Why a replica cannot be part of such a sync; null when it can. */
+export function cannotSync(replica: Replica, { source, partial }: SyncWishes): string | null {
+  const { weights } = replica.engine;
+  if (weights === undefined) {
     return `Replica ${replica.id} (${replica.engine.kind}) cannot take weights through the gateway in this version.`;
   }
   if (source.kind === "nccl") {
     return `Replica ${replica.id} (${replica.engine.kind}) cannot receive weights over NCCL in this version; use disk, http or upload.`;
   }
-  return null;
+  const reason = weights.cannot?.() ?? (partial ? weights.wholeOnly : undefined);
+  return reason === undefined
+    ? null
+    : `Replica ${replica.id} (${replica.engine.kind}) cannot take these weights: ${reason}`;
 }
 
 /** Why a replica is not there right now; null when it is. */
@@ -36,7 +46,7 @@ export function notUp(replica: Replica): string | null {
   if (replica.info !== null && (replica.state === "ready" || replica.state === "draining")) return null;
   const why = replica.lastError === null ? replica.state : `${replica.state}: ${replica.lastError}`;
   return replica.state === "quarantined"
-    ? `Quarantined (${replica.lastError ?? "no reason given"}); it stays out until it is restarted.`
+    ? `Quarantined (${replica.lastError ?? "no reason given"}); it stays out until it is refitted or restarted.`
     : `Not up (${why}); it loads the published weights before it serves again.`;
 }
 
@@ -47,14 +57,15 @@ export function notUp(replica: Replica): string | null {
  * @throws GatewayError `unsupported` naming the replicas that cannot sync, `conflict` when none is up or two serve
  * different models.
  */
-export function chooseParticipants(fleet: FleetRegistry, source: SyncSource): Participants {
+export function chooseParticipants(fleet: FleetRegistry, wishes: SyncWishes): Participants {
+  const { source } = wishes;
   const all = fleet.replicas().filter((replica) => replica.state !== "stopped");
-  const impossible = all.flatMap((replica) => cannotSync(replica, source) ?? []);
-  const first = all.find((replica) => cannotSync(replica, source) !== null);
+  const impossible = all.flatMap((replica) => cannotSync(replica, wishes) ?? []);
+  const first = all.find((replica) => cannotSync(replica, wishes) !== null);
   if (first !== undefined) {
     throw new GatewayError("unsupported", impossible.join(" "), {
       replica: first.id,
-      ...(first.engine.weights === undefined ? {} : { param: "source.kind" }),
+      ...(first.engine.weights === undefined || source.kind !== "nccl" ? {} : { param: "source.kind" }),
     });
   }
   const leftOut = all.flatMap((replica) => {
@@ -62,20 +73,25 @@ export function chooseParticipants(fleet: FleetRegistry, source: SyncSource): Pa
     return reason === null ? [] : [{ id: replica.id, reason }];
   });
   const replicas = all.filter((replica) => notUp(replica) === null);
-  const [one, ...others] = replicas;
-  const manifest = one?.engine.weights?.manifest();
-  if (one === undefined || manifest === undefined) {
+  if (replicas.length === 0) {
     const states = leftOut.map(({ id, reason }) => `${id}: ${reason}`).join(" ");
     throw new GatewayError("conflict", `No replica is up to take weights. ${states || "There are no replicas."}`);
   }
-  for (const other of others) {
-    const difference = manifestDifference(manifest, other.engine.weights?.manifest() ?? []);
+  const telling = replicas.flatMap(({ id, engine }) => {
+    const manifest = engine.weights?.manifest() ?? null;
+    return manifest === null ? [] : [{ id, manifest }];
+  });
+  // The strictest first: one that casts nothing.
+  const one = telling.find(({ manifest }) => manifest.every(({ castable }) => castable !== true)) ?? telling[0];
+  for (const other of telling) {
+    const difference =
+      one === undefined || one === other ? undefined : manifestDifference(one.manifest, other.manifest);
     if (difference === undefined) continue;
     throw new GatewayError(
       "conflict",
-      `Replicas ${one.id} and ${other.id} serve different models: ${difference}. One sync cannot fit both.`,
+      `Replicas ${one?.id} and ${other.id} serve different models: ${difference}. One sync cannot fit both.`,
       { replica: other.id },
     );
   }
-  return { replicas, leftOut, manifest };
+  return { replicas, leftOut, manifest: one?.manifest ?? null };
 }

@@ -206,7 +206,7 @@ export function createSyncs({ fleet, ports, log, spoolDir, onChange }: SyncsOpti
   ): Promise<SyncRecord> => {
     const room = checkPossible(request, upload);
     const version = nextVersion(request.version);
-    const participants = chooseParticipants(fleet, request.source);
+    const participants = chooseParticipants(fleet, request);
     let checked = false;
     let ready = (): void => undefined;
     const answerable = new Promise<void>((resolve) => {
@@ -287,6 +287,7 @@ export function createSyncs({ fleet, ports, log, spoolDir, onChange }: SyncsOpti
         }),
     },
     versions: history,
+    refit: catchUp.refit,
     active: () => active?.facts.id ?? null,
     currentWeights,
     recordStart() {

@@ -1,7 +1,7 @@
 /** What the sync room offers to the gateway. Types only; `syncs.ts` implements them. */
 import type { FleetEvent } from "../contract/control/fleet.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
-import type { SyncId } from "../contract/ids.ts";
+import type { ReplicaId, SyncId } from "../contract/ids.ts";
 import type { CurrentWeights } from "../engine/engine.ts";
 import type { FleetRegistry } from "../fleet/types.ts";
 import type { Logger } from "../observe/log.ts";
@@ -34,6 +34,8 @@ export interface Syncs {
     list(page: Page): readonly WeightVersionRecord[];
     get(version: number): WeightVersionRecord | undefined;
   };
+  /** Loads the published weights into one replica, quarantined or not; see `CatchUp.refit`. */
+  refit(id: ReplicaId, signal: AbortSignal): Promise<void>;
   /** Id of the sync that runs now. */
   active(): SyncId | null;
   /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */

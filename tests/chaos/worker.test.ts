@@ -147,6 +147,7 @@ describe("kill -9 of a worker under load", () => {
     const set: WeightSet = { files: weightFiles, digest: "" as WeightDigest, partial: false };
     assert.ok(engine.weights !== undefined);
     const digest = await engine.weights.stage("a", set, { signal: soon(), onProgress: () => {} });
+    assert.ok(digest !== null);
     await engine.weights.commit("a", version(1), "wait", { signal: soon() });
     weights = { version: version(1), digest, sets: [{ ...set, digest }] };
     const before = await answers(engine);

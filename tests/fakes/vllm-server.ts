@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { control } from "./vllm/control.ts";
 import { HttpError } from "./vllm/http-error.ts";
-import { DEV_ROUTES, PLAIN_ROUTES } from "./vllm/routes.ts";
+import { DEV_ROUTES, type Handler, PLAIN_ROUTES } from "./vllm/routes.ts";
 import { serveGeneration } from "./vllm/serve-generation.ts";
 import { FakeState, type FakeVllmOptions, type Faults, type SeenRequest, sleep } from "./vllm/state.ts";
 
@@ -64,8 +64,8 @@ function takeFaults(state: FakeState, path: string): Faults {
   return faults;
 }
 
-function route(state: FakeState, method: string, path: string) {
-  const tables = state.devMode ? { ...PLAIN_ROUTES, ...DEV_ROUTES } : PLAIN_ROUTES;
+function route(state: FakeState, method: string, path: string, own: Readonly<Record<string, Handler>>) {
+  const tables = state.devMode ? { ...PLAIN_ROUTES, ...DEV_ROUTES, ...own } : PLAIN_ROUTES;
   const found = tables[`${method} ${path}`];
   if (found !== undefined) return found;
   const other = Object.keys(tables).some((key) => key.endsWith(` ${path}`)) || GENERATION.includes(path);
@@ -78,6 +78,7 @@ async function answer(
   response: ServerResponse,
   body: Uint8Array,
   reused: boolean,
+  own: Readonly<Record<string, Handler>>,
 ): Promise<void> {
   const url = new URL(request.url ?? "/", "http://fake");
   const { pathname } = url;
@@ -114,12 +115,18 @@ async function answer(
     });
     return void response.end();
   }
-  const handler = route(state, method, pathname);
+  const handler = route(state, method, pathname, own);
   const contentType = request.headers["content-type"];
   sendJson(response, state, 200, await handler({ state, query: url.searchParams, body, contentType }));
 }
 
-async function handle(state: FakeState, request: IncomingMessage, response: ServerResponse, reused: boolean) {
+async function handle(
+  state: FakeState,
+  request: IncomingMessage,
+  response: ServerResponse,
+  reused: boolean,
+  own: Readonly<Record<string, Handler>>,
+) {
   const target = request.url ?? "/";
   if (target.startsWith("/__fake/")) {
     const url = new URL(target, "http://fake");
@@ -142,7 +149,7 @@ async function handle(state: FakeState, request: IncomingMessage, response: Serv
   const body = await readBody(request);
   if (state.keepBodies) seen.body = body;
   try {
-    await answer(state, request, response, body, reused);
+    await answer(state, request, response, body, reused, own);
   } catch (thrown) {
     if (thrown instanceof HttpError) sendJson(response, state, thrown.status, thrown.body);
     else {
@@ -167,8 +174,11 @@ function watchIdle(server: Server, state: FakeState): Map<Socket, { used: number
   return sockets;
 }
 
-/** Starts one; resolves when it listens. */
-export async function startFakeVllm(options: FakeVllmOptions = {}): Promise<FakeVllm> {
+/** Starts one; resolves when it listens. `own`: dev routes that another fake adds or does its own way. */
+export async function startFakeVllm(
+  options: FakeVllmOptions = {},
+  own: Readonly<Record<string, Handler>> = {},
+): Promise<FakeVllm> {
   const state = new FakeState(options);
   const server = createServer();
   server.keepAliveTimeout = 0;
@@ -184,7 +194,7 @@ export async function startFakeVllm(options: FakeVllmOptions = {}): Promise<Fake
       entry.idle = setTimeout(() => request.socket.destroy(), state.faults.closeIdleMs ?? IDLE_MS);
       entry.idle.unref?.();
     });
-    void handle(state, request, response, reused).catch(() => request.socket.destroy());
+    void handle(state, request, response, reused, own).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -27,7 +27,7 @@ export const startHere: Start = async (settings) => {
   const gateway = await createGateway(config, platform.createPorts());
   const listener = await platform.listen(createApp(gateway), { host: config.host, port: config.port });
   try {
-    await gateway.start(new AbortController().signal);
+    await gateway.start(new AbortController().signal, listener.url);
   } catch (error) {
     await listener.closeNow();
     await gateway.stop();

@@ -32,7 +32,18 @@ export interface FakeOptions {
   readonly upstream?: (call: Omit<InboundCall, "toRequest" | "stream">) => Response | Promise<Response>;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly over?: Over<
-    Pick<Gateway, "generation" | "fleet" | "control" | "syncs" | "versions" | "chatFormats" | "offloadPlans" | "audit">
+    Pick<
+      Gateway,
+      | "generation"
+      | "fleet"
+      | "control"
+      | "syncs"
+      | "versions"
+      | "chatFormats"
+      | "offloadPlans"
+      | "audit"
+      | "weightFiles"
+    >
   > & {
     readonly draining?: boolean;
   };
@@ -181,6 +192,7 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       attach: () => Promise.resolve(SERVER),
       patch: () => Promise.resolve(SERVER),
       detach: () => Promise.resolve(),
+      refit: (id) => Promise.reject(new GatewayError("not_found", `No server is called ${id}.`)),
       worldSize: () => 1,
       async *events() {
         yield { type: "fleet", fleet: FLEET };
@@ -208,6 +220,15 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       },
       dryRun: () => Promise.resolve({ possible: true, servers: [], reasons: [], bytes_total: null, digest: null }),
       ...over.syncs,
+    },
+    weightFiles: {
+      list: () => {
+        throw new GatewayError("unauthorized", "no transfer");
+      },
+      open: () => {
+        throw new GatewayError("unauthorized", "no transfer");
+      },
+      ...over.weightFiles,
     },
     versions: { list: () => [], get: () => undefined, ...over.versions },
     chatFormats: { create: ({ model }) => Promise.reject(missing(`model ${model}`)), ...over.chatFormats },

@@ -98,7 +98,7 @@ describe("starting", () => {
     assert.ok(rig.spawned[0]?.args.includes("worker"));
     assert.deepEqual(info.models, [{ id: "tiny", maxModelLen: 64, root: MODEL, parent: null }]);
     assert.equal(info.weightDigest, digestOf(BASE));
-    assert.equal(rig.engine.weights?.manifest()[0]?.name, "text");
+    assert.equal(rig.engine.weights?.manifest()?.[0]?.name, "text");
     await rig.engine.stop({ signal: soon() });
   });
   test("a model that cannot be loaded is said, and no process stays", async () => {

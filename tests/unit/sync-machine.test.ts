@@ -57,7 +57,7 @@ function play(size: number, verify: boolean, events: readonly SyncEvent[]): Run 
     verify,
   );
   const effects: SyncEffect[] = [];
-  const stagedOnce = new Map<string, WeightDigest>();
+  const stagedOnce = new Map<string, WeightDigest | null>();
   for (const event of events) {
     const before = state;
     const step = reduceSync(state, event);

@@ -1,17 +1,22 @@
 /**
  * One vLLM server over HTTP as an engine. It is nobody's child: it may come and go, be replaced behind the same URL, or
- * be dead while its /health says 200. Changing its weights is absent in this version.
+ * be dead while its /health says 200. It cannot tell which weights it serves: its owner's note of them holds as long as
+ * the same process answers.
  */
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observe/log.ts";
-import type { Clock, Fetch } from "../../ports.ts";
-import type { CallOptions, Engine, EngineInfo, EngineModel, EngineNotice } from "../engine.ts";
+import type { Clock, Fetch, Files } from "../../ports.ts";
+import type { CallOptions, Engine, EngineControl, EngineInfo, EngineModel, EngineNotice } from "../engine.ts";
 import { type Client, createClient } from "./client.ts";
 import { createControl } from "./control.ts";
 import { createForward } from "./forward.ts";
 import { generate } from "./generate.ts";
+import { type Instance, isOtherInstance, isSameInstance, mergeInstance, readInstance } from "./instance.ts";
+import { readModelManifest } from "./manifest.ts";
 import { detokenize, tokenize } from "./text.ts";
+import { createVllmWeights } from "./weights.ts";
+import type { OfferWeights } from "./weights-plugin.ts";
 
 /** Which server. */
 export interface VllmEngineSpec {
@@ -21,10 +26,12 @@ export interface VllmEngineSpec {
 
 /** What the engine needs from outside. */
 export interface VllmEngineDeps {
-  readonly ports: { readonly fetch: Fetch; readonly clock: Clock };
+  readonly ports: { readonly fetch: Fetch; readonly clock: Clock; readonly files?: Files };
   readonly log: Logger;
   /** Sent as `Authorization: Bearer`; vLLM's --api-key. */
   readonly upstreamApiKey?: string;
+  /** Makes a weight set fetchable for a server that has the plugin; absent = no server can fetch from here. */
+  readonly offerWeights?: OfferWeights;
 }
 
 /** Used where the server does not tell its limit. */
@@ -100,6 +107,12 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   let deathReason = "";
   /** The owner knows that it is down. */
   let told = true;
+  let instance: Instance = { started: null, label: null };
+  /** What the owner holds for its weights; undefined = those of its start. */
+  let noted: Pick<EngineInfo, "weightVersion" | "weightDigest"> | undefined;
+  /** Its weights are being overwritten, or were left half done. */
+  let unsafe = false;
+  let manifest: Awaited<ReturnType<typeof readModelManifest>> = null;
 
   const client = createClient({
     url,
@@ -145,11 +158,59 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     }
   }
 
+  /** Another process answers: it has the weights of its own start, and they are whole. */
+  function forgetWeights(): void {
+    noted = undefined;
+    unsafe = false;
+  }
+
+  const control = createControl(client);
+  const guarded: EngineControl = {
+    ...control,
+    async resume(options) {
+      if (unsafe) {
+        throw new GatewayError(
+          "conflict",
+          `The server at ${url} has no whole weights now; one step would end it. POST /api/servers/{id}/refit brings it back.`,
+        );
+      }
+      await control.resume(options);
+    },
+  };
+  const { files } = deps.ports;
+  const weights = createVllmWeights({
+    client,
+    control,
+    clock,
+    files,
+    offer: deps.offerWeights,
+    manifest: () => manifest,
+    model() {
+      const served = info?.models.find(({ parent }) => parent === null);
+      if (info === null || served === undefined) return null;
+      return { id: served.id, root: served.root, devRoutes: info.details.dev_routes === true };
+    },
+    onUnsafe(now) {
+      unsafe = now;
+    },
+    onLabel(label) {
+      instance = { ...instance, label };
+    },
+  });
+
   return {
     kind: "vllm",
     url,
     async start({ signal }) {
-      info = await readInfo(client, signal);
+      const read = await readInfo(client, signal);
+      const now = await readInstance(client, clock, read.details.dev_routes === true, signal);
+      if (isOtherInstance(instance, now)) forgetWeights();
+      // Not surely the same: whole weights of its start at best. Half-done ones stay half done until that is sure.
+      else if (!isSameInstance(instance, now) && noted?.weightVersion !== null) forgetWeights();
+      instance = now;
+      info = { ...read, ...noted };
+      const root = info.models.find(({ parent }) => parent === null)?.root;
+      manifest = root === undefined ? null : await readModelManifest(files, url, root);
       deadSince = null;
       told = false;
       return info;
@@ -171,6 +232,15 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
         if (!signal.aborted) deadSince = null;
         throw error;
       }
+      if (info !== null && !told) {
+        const now = await readInstance(client, clock, info.details.dev_routes === true, signal);
+        if (isOtherInstance(instance, now)) {
+          deadSince = null;
+          // The owner starts it anew, and learns then that its weights are those of its start.
+          return tell("another process answers there: it was restarted");
+        }
+        instance = mergeInstance(instance, now);
+      }
       if (deadSince === null || clock.monotonic() - deadSince > DEATH_BELIEVED_MS) return;
       throw new GatewayError("upstream_failed", `The server at ${url} is healthy in name only: ${deathReason}`);
     },
@@ -188,6 +258,11 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       }, signal),
     tokenize: (prompt, options) => tokenize(client, prompt, options),
     detokenize: (tokenIds, options) => detokenize(client, tokenIds, options),
-    control: createControl(client),
+    control: guarded,
+    weights,
+    noteWeights(version, digest) {
+      noted = { weightVersion: version, weightDigest: digest };
+      if (info !== null) info = { ...info, ...noted };
+    },
   };
 }

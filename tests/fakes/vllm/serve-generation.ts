@@ -109,6 +109,7 @@ async function make(
   while (open > 0) {
     if (state.paused || state.sleeping)
       await state.until(() => (!state.paused && !state.sleeping) || run.abort || gone());
+    if (state.empty) crash(state);
     if (state.dead) throw HttpError.shaped(500, "InternalServerError", ENGINE_DEAD, null);
     if (state.tokenDelayMs > 0) await sleep(state.tokenDelayMs);
     if (gone()) return made;

@@ -113,6 +113,8 @@ export class FakeState {
   paused = false;
   sleeping = false;
   dead = false;
+  /** Parameters are empty (an update began and has not ended well): the next generation kills the engine. */
+  empty = false;
   running = new Set<{ abort: boolean }>();
   readonly #waiters = new Set<() => void>();
 

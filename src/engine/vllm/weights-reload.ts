@@ -1,0 +1,67 @@
+/**
+ * Weights over a disk that server and gateway share: vLLM reads the set's files itself (`reload_weights`, any load
+ * format, no plugin). What it read it does not tell, so the digest stays unproven.
+ *
+ * A path that the server cannot see would leave it without weights: vLLM empties its parameters before it looks. So the
+ * path is proved first, by a file without tensors beside the set: `reload_weights` with `is_checkpoint_format: false`
+ * reads it without emptying anything (vLLM 0.32, model_loader/reload/inplace.py).
+ */
+import { GatewayError } from "../../errors.ts";
+import type { Files } from "../../ports.ts";
+import type { WeightSet } from "../engine.ts";
+import type { Client } from "./client.ts";
+import type { WeightWay } from "./weights.ts";
+
+/** A whole safetensors file that holds nothing: eight bytes of length, then `{}` padded to eight. */
+const NO_TENSORS = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0, ...new TextEncoder().encode("{}      ")]);
+
+const PROBE = "probe";
+
+/** The directory that holds exactly the files of a set. */
+function directoryOf(files: Files, set: WeightSet): string {
+  const [first] = set.files;
+  if (first === undefined) throw new GatewayError("internal", "A weight set without files was staged.");
+  return files.resolve(first, "..");
+}
+
+/** Creates the way for one server. */
+export function createReloadWay(client: Client, files: Files): WeightWay {
+  const directories = new Map<string, string>();
+  return {
+    async stage(id, set, { signal, onProgress }) {
+      const directory = directoryOf(files, set);
+      const probe = files.resolve(directory, PROBE);
+      await files.makeDirectory(probe);
+      const writer = await files.openWrite(files.resolve(probe, "empty.safetensors"));
+      await writer.write(NO_TENSORS);
+      await writer.close();
+      try {
+        const kwargs = { weights_path: probe, is_checkpoint_format: false };
+        await client.call("/collective_rpc", { json: { method: "reload_weights", kwargs }, signal });
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        const said = cause instanceof GatewayError ? (cause.details.upstream ?? cause.message) : String(cause);
+        throw new GatewayError(
+          "unsupported",
+          `The vLLM server at ${client.url} cannot read ${probe}: ${said} Put --spool-dir on a disk that both see, or use the plugin: pip install tidegate-vllm there, and start it with --weight-transfer-config '{"backend":"tidegate"}'.`,
+          { upstream: said, cause },
+        );
+      }
+      const stats = await Promise.all(set.files.map((path) => files.stat(path)));
+      const bytesTotal = stats.reduce((all, stat) => all + (stat?.size ?? 0), 0);
+      directories.set(id, directory);
+      onProgress({ bytesDone: 0, bytesTotal });
+      return null;
+    },
+    async load(id, _version, { signal }) {
+      const directory = directories.get(id);
+      if (directory === undefined) throw new GatewayError("conflict", `Nothing is staged as ${id} for ${client.url}.`);
+      directories.delete(id);
+      const json = { method: "reload_weights", kwargs: { weights_path: directory } };
+      await client.call("/collective_rpc", { json, signal });
+    },
+    async discard(id) {
+      directories.delete(id);
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * The weight target of one vLLM server. vLLM overwrites its weights in place, so nothing is touched before `commit`:
+ * `stage` brings the set within the server's reach and proves what can be proved, `commit` pauses, loads and resumes.
+ * Two ways, by what the server offers: our plugin (it fetches by URL and tells the digest), or a disk that both see.
+ * Between the first touched tensor and a good end the server has empty parameters, and one generation kills it whole
+ * (vLLM 0.32): whatever fails there leaves it paused, with weights that nobody knows.
+ */
+import type { WeightVersion } from "../../contract/ids.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Clock, Files } from "../../ports.ts";
+import type { CallOptions, EngineControl, TensorSpec, WeightTarget } from "../engine.ts";
+import type { Client } from "./client.ts";
+import { createPluginWay, type OfferWeights, PLUGIN_BACKEND } from "./weights-plugin.ts";
+import { createReloadWay } from "./weights-reload.ts";
+
+/** How a server gets a set and loads it. */
+export interface WeightWay {
+  /** As `WeightTarget.stage`; nothing that serves is changed. */
+  readonly stage: WeightTarget["stage"];
+  /** Overwrites the weights, in place; the server is paused. */
+  load(id: string, version: WeightVersion, options: CallOptions): Promise<void>;
+  discard(id: string): Promise<void>;
+}
+
+/** What the target needs from the engine and from outside. */
+export interface VllmWeightsOptions {
+  readonly client: Client;
+  readonly control: EngineControl;
+  readonly clock: Pick<Clock, "timer">;
+  /** Where the spool is; absent at the edge. */
+  readonly files: Files | undefined;
+  readonly offer: OfferWeights | undefined;
+  /** Of the served model, where it could be read. */
+  readonly manifest: () => readonly TensorSpec[] | null;
+  /** Name and place of the served model; null before the first contact. */
+  readonly model: () => { readonly id: string; readonly root: string; readonly devRoutes: boolean } | null;
+  /** Whether the weights are being overwritten or were left half done: then nobody may resume the server. */
+  readonly onUnsafe: (unsafe: boolean) => void;
+  /** The server was given this label for its weights. */
+  readonly onLabel: (label: string) => void;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+/** `backend` of the server's --weight-transfer-config; null without one. The first call takes a real server some seconds. */
+async function readBackend(client: Client, signal: AbortSignal): Promise<string | null> {
+  const answer = await client.callIfThere("/server_info?config_format=json", { signal });
+  const config = isObject(answer?.value) ? answer.value.vllm_config : undefined;
+  const transfer = isObject(config) ? config.weight_transfer_config : undefined;
+  return isObject(transfer) && typeof transfer.backend === "string" ? transfer.backend : null;
+}
+
+/** Milliseconds in which a server that has just loaded weights must answer one token. */
+const ALIVE_MILLISECONDS = 60_000;
+
+/** Creates the target; nothing is sent before `stage`. */
+export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
+  const { client, control, clock, onUnsafe } = options;
+  const reload = options.files === undefined ? undefined : createReloadWay(client, options.files);
+  const plugin = options.offer === undefined ? undefined : createPluginWay(client, clock, options.offer);
+  const staged = new Map<string, WeightWay>();
+  /** A switch that began here has not resumed the server. */
+  let pausedHere = false;
+
+  async function chooseWay(signal: AbortSignal): Promise<WeightWay> {
+    const backend = await readBackend(client, signal);
+    const way = backend === PLUGIN_BACKEND ? plugin : reload;
+    if (way !== undefined) return way;
+    throw new GatewayError(
+      "unsupported",
+      `The vLLM server at ${client.url} can take weights here only through the plugin: pip install tidegate-vllm there, and start it with --weight-transfer-config '{"backend":"${PLUGIN_BACKEND}"}'.`,
+    );
+  }
+
+  /** One token: a server that answers /health and dies with the next generation is found out before anybody needs it. */
+  async function checkAlive(signal: AbortSignal): Promise<void> {
+    const limit = new AbortController();
+    const timer = clock.timer(ALIVE_MILLISECONDS, () =>
+      limit.abort(
+        new GatewayError("replica_failed", `${client.url} gave no token within ${ALIVE_MILLISECONDS / 1000} s.`),
+      ),
+    );
+    try {
+      const json = { model: options.model()?.id, prompt: "1", max_tokens: 1, temperature: 0 };
+      await client.call("/v1/completions", { json, signal: AbortSignal.any([signal, limit.signal]) });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Pause, `load`, reset, resume. A server that its owner had paused stays so. */
+  async function overwrite(
+    version: WeightVersion,
+    mode: Parameters<EngineControl["pause"]>[0],
+    signal: AbortSignal,
+    load: () => Promise<void>,
+  ): Promise<void> {
+    // Paused by an earlier attempt of ours that failed, or by its owner: only the owner's pause outlives this.
+    const held = !pausedHere && (await control.isPaused({ signal }));
+    if (!held) {
+      pausedHere = true;
+      await control.pause(mode, true, { signal });
+    }
+    onUnsafe(true);
+    await load();
+    // Before vLLM 0.30 the server knows no labels.
+    const label = String(version);
+    if ((await client.callIfThere("/update_weight_version", { json: { new_version: label }, signal })) !== undefined) {
+      options.onLabel(label);
+    }
+    if (!(await control.resetPrefixCache(true, { signal }))) {
+      throw new GatewayError("replica_failed", `${client.url} kept its prefix cache of the old weights.`);
+    }
+    onUnsafe(false);
+    if (held) return;
+    await control.resume({ signal });
+    pausedHere = false;
+    try {
+      await checkAlive(signal);
+    } catch (error) {
+      onUnsafe(true);
+      throw error;
+    }
+  }
+
+  return {
+    manifest: options.manifest,
+    wholeOnly: "vLLM fuses tensors and overwrites them together; send every tensor of the model.",
+    cannot() {
+      if (options.model()?.devRoutes !== false) return null;
+      return `the server at ${client.url} has no dev routes: start it with VLLM_SERVER_DEV_MODE=1 in its environment.`;
+    },
+    async stage(id, set, stageOptions) {
+      const way = await chooseWay(stageOptions.signal);
+      staged.set(id, way);
+      return way.stage(id, set, stageOptions);
+    },
+    async commit(id, version, mode, { signal }) {
+      const way = staged.get(id);
+      if (way === undefined) throw new GatewayError("conflict", `Nothing is staged as ${id} for ${client.url}.`);
+      staged.delete(id);
+      await overwrite(version, mode, signal, () => way.load(id, version, { signal }));
+    },
+    async discard(id) {
+      const way = staged.get(id);
+      staged.delete(id);
+      await way?.discard(id).catch(() => undefined);
+    },
+    async restore({ signal }) {
+      const root = options.model()?.root;
+      // Named, because an earlier reload made another path the server's own.
+      const kwargs = root === undefined ? {} : { weights_path: root };
+      await overwrite(0 as WeightVersion, "abort", signal, async () => {
+        await client.call("/collective_rpc", { json: { method: "reload_weights", kwargs }, signal });
+      });
+    },
+  };
+}
