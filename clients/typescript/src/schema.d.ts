@@ -756,6 +756,26 @@ export interface paths {
         patch: operations["patchServer"];
         trace?: never;
     };
+    "/api/servers/{id}/refit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Load the published weights into a replica again
+         * @description For a replica that a failed weight sync left quarantined, or whose server was restarted behind its URL. It takes no requests meanwhile. The newest complete weights that the gateway keeps are loaded, the digest is compared where the replica can tell it, one token proves that it lives, and it is `ready`. Answers when that is done; a replica that fails stays quarantined.
+         */
+        post: operations["refitServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/weight-syncs": {
         parameters: {
             query?: never;
@@ -833,6 +853,46 @@ export interface paths {
          * @description The sync as it is, then every change, phase and bytes per replica. Ends after the final state. Each event has an `id` that counts from 1 on this connection, an `event` name (`fleet`, `server` or `sync`) and one JSON object as `data`. Comments come every 15 s while nothing happens.
          */
         get: operations["streamWeightSyncEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/weight-syncs/{id}/tensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files of a transfer
+         * @description For vLLM servers with the plugin `tidegate-vllm`. `Authorization: Bearer` carries the token that the gateway gave this one server for this one transfer; it ends with the transfer.
+         */
+        get: operations["listWeightFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/weight-syncs/{id}/tensors/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bytes of a weight file
+         * @description One safetensors file, streamed; `Range: bytes=FIRST-LAST` gives a part of it. For vLLM servers with the plugin `tidegate-vllm`. `Authorization: Bearer` carries the token that the gateway gave this one server for this one transfer; it ends with the transfer.
+         */
+        get: operations["fetchWeightFile"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2491,6 +2551,20 @@ export interface components {
          * @example sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
          */
         WeightDigest: string;
+        /** @description The files of a transfer, as `tensors/{index}` serves them. */
+        WeightFileList: {
+            id: string;
+            /**
+             * @description Of all tensors in these files.
+             * @example sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
+             */
+            digest: string;
+            files: {
+                index: number;
+                /** @description Size of the safetensors file. */
+                bytes: number;
+            }[];
+        };
         WeightSync: {
             id: components["schemas"]["SyncId"];
             /** @enum {string} */
@@ -7101,6 +7175,127 @@ export interface operations {
             };
         };
     };
+    refitServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a replica: lower case letters, digits and dashes. */
+                id: components["schemas"]["ReplicaId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "vllm-0",
+                     *       "kind": "vllm",
+                     *       "url": "http://127.0.0.1:8001",
+                     *       "state": "starting",
+                     *       "weight_version": null,
+                     *       "weight_digest": null,
+                     *       "world_size": 1,
+                     *       "in_flight": 0,
+                     *       "models": [
+                     *         "tide-nano"
+                     *       ],
+                     *       "last_error": null,
+                     *       "details": {}
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description `invalid_value`, `unsupported` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sync_in_progress` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listWeightSyncs: {
         parameters: {
             query?: {
@@ -7841,6 +8036,127 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    listWeightFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the transfer. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "ws_7d1f2c",
+                     *       "digest": "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+                     *       "files": [
+                     *         {
+                     *           "index": 0,
+                     *           "bytes": 2101248
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WeightFileList"];
+                };
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchWeightFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the transfer. */
+                id: string;
+                /** @description Place in the list. */
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The asked part of it. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The range begins behind the end of the file. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

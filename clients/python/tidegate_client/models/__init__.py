@@ -202,6 +202,8 @@ from .vllm_update_weights_update_info_type_1_item import (
 )
 from .vllm_weight_info import VllmWeightInfo
 from .vllm_weight_version_set import VllmWeightVersionSet
+from .weight_file_list import WeightFileList
+from .weight_file_list_files_item import WeightFileListFilesItem
 from .weight_sync import WeightSync
 from .weight_sync_list import WeightSyncList
 from .weight_sync_state import WeightSyncState
@@ -380,6 +382,8 @@ __all__ = (
     "VllmUpdateWeightsUpdateInfoType1Item",
     "VllmWeightInfo",
     "VllmWeightVersionSet",
+    "WeightFileList",
+    "WeightFileListFilesItem",
     "WeightSync",
     "WeightSyncList",
     "WeightSyncState",
