@@ -1,6 +1,7 @@
 /** `/api/weight-syncs/{id}/tensors`: what a vLLM server with our plugin fetches while a sync runs. Not for people. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { WeightFileList } from "../../src/contract/control/weight-tensors.ts";
+import { invalidValue } from "../../src/errors.ts";
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { problems } from "../../src/http/problem-responses.ts";
 
@@ -14,6 +15,13 @@ const unauthorized = [
   "unauthorized",
   "These weights are only for the servers of a running transfer; their token goes with the transfer.",
 ] as const;
+
+const bytes = {
+  "application/octet-stream": {
+    schema: z.string().meta({ format: "binary" }),
+    example: "(bytes of a safetensors file)",
+  },
+};
 
 const ABOUT =
   "For vLLM servers with the plugin `tidegate-vllm`. `Authorization: Bearer` carries the token that the gateway gave this one server for this one transfer; it ends with the transfer.";
@@ -76,13 +84,12 @@ export const fetchWeightFile = defineRoute({
     responses: {
       200: {
         description: "The file.",
-        content: { "application/octet-stream": { schema: z.string().meta({ format: "binary" }) } },
+        content: bytes,
       },
       206: {
         description: "The asked part of it.",
-        content: { "application/octet-stream": { schema: z.string().meta({ format: "binary" }) } },
+        content: bytes,
       },
-      416: { description: "The range begins behind the end of the file." },
       ...problems(["invalid_value", 'index must be a number, got "one".', { param: "index" }], unauthorized, [
         "not_found",
         "There is no file 3; this set has 1.",
@@ -97,7 +104,7 @@ export const fetchWeightFile = defineRoute({
     const token = tokenOf(c.req.header("authorization"));
     const { size, first, length, body } = c.get("gateway").weightFiles.open(transfer, token, index, range);
     if (body === null && length === 0 && range !== undefined) {
-      return asIs(new Response(null, { status: 416, headers: { "content-range": `bytes */${size}` } }));
+      throw invalidValue("Range", c.req.header("range"), `a part of the file's ${size} bytes`);
     }
     const headers = new Headers({
       "content-type": "application/octet-stream",
