@@ -8112,6 +8112,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example (bytes of a safetensors file) */
                     "application/octet-stream": string;
                 };
             };
@@ -8121,6 +8122,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example (bytes of a safetensors file) */
                     "application/octet-stream": string;
                 };
             };
@@ -8150,13 +8152,6 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
-            };
-            /** @description The range begins behind the end of the file. */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
         };
     };

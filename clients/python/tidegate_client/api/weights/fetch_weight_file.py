@@ -1,6 +1,6 @@
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -29,7 +29,7 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Any | File | Problem | None:
+) -> File | Problem | None:
     if response.status_code == 200:
         response_200 = File(payload=BytesIO(response.content))
 
@@ -55,10 +55,6 @@ def _parse_response(
 
         return response_404
 
-    if response.status_code == 416:
-        response_416 = cast(Any, None)
-        return response_416
-
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
     else:
@@ -67,7 +63,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Any | File | Problem]:
+) -> Response[File | Problem]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -81,7 +77,7 @@ def sync_detailed(
     index: int,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Any | File | Problem]:
+) -> Response[File | Problem]:
     """Bytes of a weight file
 
      One safetensors file, streamed; `Range: bytes=FIRST-LAST` gives a part of it. For vLLM servers with
@@ -97,7 +93,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | File | Problem]
+        Response[File | Problem]
     """
 
     kwargs = _get_kwargs(
@@ -117,7 +113,7 @@ def sync(
     index: int,
     *,
     client: AuthenticatedClient | Client,
-) -> Any | File | Problem | None:
+) -> File | Problem | None:
     """Bytes of a weight file
 
      One safetensors file, streamed; `Range: bytes=FIRST-LAST` gives a part of it. For vLLM servers with
@@ -133,7 +129,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | File | Problem
+        File | Problem
     """
 
     return sync_detailed(
@@ -148,7 +144,7 @@ async def asyncio_detailed(
     index: int,
     *,
     client: AuthenticatedClient | Client,
-) -> Response[Any | File | Problem]:
+) -> Response[File | Problem]:
     """Bytes of a weight file
 
      One safetensors file, streamed; `Range: bytes=FIRST-LAST` gives a part of it. For vLLM servers with
@@ -164,7 +160,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Any | File | Problem]
+        Response[File | Problem]
     """
 
     kwargs = _get_kwargs(
@@ -182,7 +178,7 @@ async def asyncio(
     index: int,
     *,
     client: AuthenticatedClient | Client,
-) -> Any | File | Problem | None:
+) -> File | Problem | None:
     """Bytes of a weight file
 
      One safetensors file, streamed; `Range: bytes=FIRST-LAST` gives a part of it. For vLLM servers with
@@ -198,7 +194,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Any | File | Problem
+        File | Problem
     """
 
     return (
