@@ -40,13 +40,13 @@ const flag = z.union([
 export const ConfigSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on. Beyond loopback API keys are required."),
   port: integer(0, 65535).default(8000).describe("Port to listen on; 0 takes a free one."),
-  model: z.string().min(1).optional().describe("Hugging Face model directory for embedded replicas."),
+  model: z.string().min(1).optional().describe("Hugging Face model directory or GGUF file for embedded replicas."),
   servedModelName: z
     .string()
     .min(1)
     .max(256)
     .optional()
-    .describe("Name in /v1/models; default: the directory's name (tide-nano for the shipped model)."),
+    .describe("Name in /v1/models; default: the name of directory or file (tide-nano for the shipped model)."),
   device: z.enum(["auto", "cpu", "webgpu", "cuda"]).default("auto").describe("Where embedded replicas run."),
   replicas: integer(1, 64).default(1).describe("Embedded replicas, one worker process each."),
   maxConcurrency: integer(1, 1024).default(32).describe("Sequences that one embedded replica decodes at a time."),

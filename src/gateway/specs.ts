@@ -8,7 +8,9 @@ import type { Ports } from "../ports.ts";
 const shippedModel = (): URL => new URL("../../models/tide-nano/base", import.meta.url);
 const SHIPPED_NAME = "tide-nano";
 
-const lastSegment = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== "") ?? path;
+/** The last part of a path; a GGUF file's without its ending. */
+const lastSegment = (path: string): string =>
+  (path.split(/[\\/]/).findLast((part) => part !== "") ?? path).replace(/(.)\.gguf$/i, "$1");
 
 /** `file:///a%20b` → `/a b`; a drive letter loses the slash before it. */
 const toPath = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");

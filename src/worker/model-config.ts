@@ -156,6 +156,9 @@ export function parseModelConfig(value: unknown): ModelConfig {
  * @throws GatewayError `not_found` without that file, `malformed_json`, and what `parseModelConfig` throws
  */
 export async function openModelConfig(files: Files, directory: string): Promise<ModelConfig> {
+  if ((await files.stat(directory))?.kind === "file") {
+    return await (await import("./gguf/checkpoint.ts")).openGgufConfig(files, directory);
+  }
   const path = files.resolve(directory, "config.json");
   if ((await files.stat(path))?.kind !== "file") {
     throw new GatewayError("not_found", `${directory} is no Hugging Face model directory: it has no config.json.`);

@@ -8,8 +8,10 @@ import type { TensorSpec, WeightSet } from "../engine/engine.ts";
 import { GatewayError, showValue } from "../errors.ts";
 import type { Files, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
-import { isWideable, widen } from "../tensor/half.ts";
-import { openWeights, type Weights } from "../tensor/weights.ts";
+import { dequantize } from "../tensor/ggml-blocks.ts";
+import { type GgmlType, isGgmlType } from "../tensor/ggml-types.ts";
+import { openWeights } from "../tensor/weights.ts";
+import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
 
 export interface TensorSource {
@@ -42,12 +44,14 @@ const refuse = (
 ) => new GatewayError(code, message, { tensor });
 
 /** Lays the layers over each other: a set that is not partial replaces all before it. */
-async function openLayers(files: Files, directory: string, sets: readonly WeightSet[]): Promise<Weights[]> {
+async function openLayers(files: Files, directory: string, sets: readonly WeightSet[]): Promise<TensorFiles[]> {
   const complete = sets.findLastIndex((set) => !set.partial);
   const used = complete < 0 ? sets : sets.slice(complete);
-  const opened: Weights[] = [];
+  const opened: TensorFiles[] = [];
+  const openBase = async () =>
+    (await files.stat(directory))?.kind === "file" ? openGgufTensors(files, directory) : openWeights(files, directory);
   try {
-    if (complete < 0) opened.push(await openWeights(files, directory));
+    if (complete < 0) opened.push(await openBase());
     for (const set of used) opened.push(await openWeights(files, set.files));
     return opened;
   } catch (error) {
@@ -56,9 +60,9 @@ async function openLayers(files: Files, directory: string, sets: readonly Weight
   }
 }
 
-function locate(opened: readonly Weights[], parts: readonly TensorPart[], tied: boolean): Map<string, Weights> {
+function locate(opened: readonly TensorFiles[], parts: readonly TensorPart[], tied: boolean): Map<string, TensorFiles> {
   const expected = new Map(parts.map((part) => [part.name, part.shape]));
-  const sources = new Map<string, Weights>();
+  const sources = new Map<string, TensorFiles>();
   for (const weights of opened) {
     for (const [name, { dtype, shape }] of weights.tensors) {
       if (isRotaryBuffer(name)) continue;
@@ -71,10 +75,10 @@ function locate(opened: readonly Weights[], parts: readonly TensorPart[], tied: 
         throw refuse(
           "weights_shape_mismatch",
           name,
-          `Tensor ${name} must have shape ${showValue(wanted)} as config.json says, got ${showValue(shape)}.`,
+          `Tensor ${name} must have shape ${showValue(wanted)} as the model's configuration says, got ${showValue(shape)}.`,
         );
       }
-      if (!isWideable(dtype)) {
+      if (!isGgmlType(dtype)) {
         throw refuse("weights_dtype_mismatch", name, `Tensor ${name} must be F32, F16 or BF16, got ${dtype}.`);
       }
       sources.set(name, weights);
@@ -93,6 +97,17 @@ function hasNonFinite(values: Float32Array): boolean {
     if ((bits[index]! & 0x7f80_0000) === 0x7f80_0000) return true;
   }
   return false;
+}
+
+/** Copies whole rows, each to where it belongs. `from` is the first element's place in the file's order. */
+function placeRows(
+  values: Float32Array,
+  target: Float32Array,
+  { columns, from, order }: { columns: number; from: number; order: (row: number) => number },
+): void {
+  for (let at = 0; at < values.length; at += columns) {
+    target.set(values.subarray(at, at + columns), order((from + at) / columns) * columns);
+  }
 }
 
 /**
@@ -121,18 +136,20 @@ export async function openTensorSource(options: {
       totalBytes: names.reduce((sum, name) => sum + entryOf(name).byteLength, 0),
       async read(name, target) {
         const { dtype, shape, byteLength } = entryOf(name);
-        if (!isWideable(dtype)) throw new Error(`${name}: ${dtype} was accepted`);
+        const source = sources.get(name)!;
+        const order = source.rowOrder?.(name);
         const hash = options.sha256();
         let done = 0;
-        for await (const bytes of sources.get(name)!.chunks(name)) {
+        for await (const bytes of source.chunks(name)) {
           hash.update(bytes);
-          const values = widen(dtype, bytes);
+          const values = dequantize(dtype as GgmlType, bytes);
           if (hasNonFinite(values)) {
             throw new GatewayError("weights_non_finite", `Tensor ${name} holds NaN or infinite values.`, {
               tensor: name,
             });
           }
-          target.set(values, done);
+          if (order === undefined) target.set(values, done);
+          else placeRows(values, target, { columns: shape[1] ?? 1, from: done, order });
           done += values.length;
         }
         hashed.push({ name, dtype, shape, sha256: hash.hex() });

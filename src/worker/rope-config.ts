@@ -19,6 +19,8 @@ export type RopeScaling =
       readonly highFrequencyFactor: number;
       readonly originalPositions: number;
     }
+  /** Every dimension divided by its own factor: what a GGUF file says instead of the Llama 3.1 rule. */
+  | { readonly type: "factors"; readonly factors: readonly number[] }
   /** By parts, with the tables scaled as well (YaRN, arXiv:2309.00071). */
   | {
       readonly type: "yarn";

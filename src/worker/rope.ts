@@ -58,6 +58,7 @@ function toFrequencies({ theta, scaling }: RopeParameters, options: RotaryOption
     const frequency = base ** ((-2 * dimension) / headDim);
     if (scaling.type === "linear") return frequency / scaling.factor;
     if (scaling.type === "llama3") return toLlama3(frequency, scaling);
+    if (scaling.type === "factors") return frequency / (scaling.factors[dimension] ?? 1);
     if (scaling.type !== "yarn" || ramp === null) return frequency;
     const interpolated = ramp(dimension);
     return (frequency / scaling.factor) * interpolated + frequency * (1 - interpolated);

@@ -46,7 +46,7 @@ export const ROOMS: readonly Room[] = [
     name: "worker",
     files: /^src\/worker\//,
     rooms: [...PURE, PORT, "worker frames", "worker platform"],
-    packages: ["node:", "onnxruntime-node", "koffi", "protobufjs"],
+    packages: ["node:", "onnxruntime-node", "koffi", "protobufjs", "@huggingface/gguf"],
   },
   { name: "engine", files: /^src\/engine\//, rooms: [...PURE, PORT, "worker frames"], packages: [] },
   { name: "communicator", files: /^src\/communicator\//, rooms: [...PURE, PORT, "worker frames"], packages: [] },

@@ -4,6 +4,7 @@ import type { SamplingParams } from "../../contract/sampling.ts";
 import type { Files } from "../../ports.ts";
 import { type ChatTemplate, createChatTemplate } from "../../text/chat-template.ts";
 import { createTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
+import { openGgufCheckpoint } from "../gguf/checkpoint.ts";
 
 /** Sampling defaults that generation_config.json may set; vLLM 0.32 takes exactly these (`get_diff_sampling_param`). */
 export type SamplingDefaults = Pick<
@@ -42,12 +43,15 @@ function toDefaults(config: Checkpoint["generationConfig"]): SamplingDefaults {
   };
 }
 
-/** The words of a model directory; the weights are loaded apart. Throws what `openCheckpoint` and `createTokenizer` throw. */
+const openAnyCheckpoint = async (files: Files, path: string): Promise<Checkpoint> =>
+  (await files.stat(path))?.kind === "file" ? await openGgufCheckpoint(files, path) : await openCheckpoint(files, path);
+
+/** The words of a model directory or a GGUF file; the weights are loaded apart. Throws what `openCheckpoint` and `createTokenizer` throw. */
 export async function openWords(
   files: Files,
   directory: string,
 ): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize">> {
-  const checkpoint = await openCheckpoint(files, directory);
+  const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
   const configured = [...idsOf(checkpoint.generationConfig.eos_token_id), ...idsOf(checkpoint.config.eos_token_id)];
   const named = tokenizer.specialTokens.eos_token;
