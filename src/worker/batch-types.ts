@@ -127,5 +127,9 @@ export interface LoadModelOptions {
   readonly sets: readonly WeightSet[];
   readonly device: "auto" | "cpu" | "webgpu" | "cuda";
   readonly maxModelLen: number | undefined;
+  /** Default `auto`: a GGUF file's blocks as they are, floats as float32. */
+  readonly quantize?: "auto" | "none" | "int8" | "int4";
+  /** What products with quantised weights do to their other side; default `int8`, as fast as it gets. */
+  readonly activations?: "int8" | "float32";
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
 }

@@ -8,8 +8,8 @@ import type { TensorSpec, WeightSet } from "../engine/engine.ts";
 import { GatewayError, showValue } from "../errors.ts";
 import type { Files, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
-import { dequantize } from "../tensor/ggml-blocks.ts";
-import { type GgmlType, isGgmlType } from "../tensor/ggml-types.ts";
+import { type CodedValues, dequantize, unpackBlocks } from "../tensor/ggml-blocks.ts";
+import { type GgmlBlockType, type GgmlType, isBlockType, isGgmlType } from "../tensor/ggml-types.ts";
 import { openWeights } from "../tensor/weights.ts";
 import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
@@ -26,6 +26,16 @@ export interface TensorSource {
    * @throws GatewayError `weights_non_finite` naming the tensor
    */
   read(name: string, target: Float32Array): Promise<number>;
+  /** The type of a tensor whose elements share scales; null for plain floats. */
+  blockType(name: string): GgmlBlockType | null;
+  /** Whether the file of the model itself has this tensor in blocks, whatever lies over it now. */
+  wasBlocks(name: string): boolean;
+  /**
+   * In place of `read`, for a tensor in blocks: its codes in pieces of whole rows.
+   *
+   * @param place gets a piece, and where its row i belongs in the tensor
+   */
+  readCodes(name: string, place: (values: CodedValues, toRow: (row: number) => number) => void): Promise<number>;
   /** Of all tensors; after every one has been read. */
   digest(): WeightDigest;
   close(): Promise<void>;
@@ -44,18 +54,24 @@ const refuse = (
 ) => new GatewayError(code, message, { tensor });
 
 /** Lays the layers over each other: a set that is not partial replaces all before it. */
-async function openLayers(files: Files, directory: string, sets: readonly WeightSet[]): Promise<TensorFiles[]> {
+async function openLayers(
+  files: Files,
+  directory: string,
+  sets: readonly WeightSet[],
+): Promise<{ readonly opened: TensorFiles[]; readonly base: TensorFiles | null }> {
   const complete = sets.findLastIndex((set) => !set.partial);
   const used = complete < 0 ? sets : sets.slice(complete);
   const opened: TensorFiles[] = [];
-  const openBase = async () =>
-    (await files.stat(directory))?.kind === "file" ? openGgufTensors(files, directory) : openWeights(files, directory);
+  let base: TensorFiles | null = null;
   try {
-    if (complete < 0) opened.push(await openBase());
+    // A GGUF file says what its tensors are held as, also when others have taken their place.
+    if ((await files.stat(directory))?.kind === "file") base = await openGgufTensors(files, directory);
+    else if (complete < 0) base = await openWeights(files, directory);
+    if (base !== null && complete < 0) opened.push(base);
     for (const set of used) opened.push(await openWeights(files, set.files));
-    return opened;
+    return { opened, base };
   } catch (error) {
-    await Promise.all(opened.map((weights) => weights.close()));
+    await Promise.all([base, ...opened].map((weights) => weights?.close()));
     throw error;
   }
 }
@@ -99,6 +115,13 @@ function hasNonFinite(values: Float32Array): boolean {
   return false;
 }
 
+function checkFinite(tensor: string, values: Float32Array): void {
+  if (!hasNonFinite(values)) return;
+  throw new GatewayError("weights_non_finite", `Tensor ${tensor} holds NaN or infinite values.`, { tensor });
+}
+
+const toBlockType = (dtype: string): GgmlBlockType | null => (isBlockType(dtype) ? dtype : null);
+
 /** Copies whole rows, each to where it belongs. `from` is the first element's place in the file's order. */
 function placeRows(
   values: Float32Array,
@@ -124,36 +147,52 @@ export async function openTensorSource(options: {
   readonly tiedEmbeddings: boolean;
   readonly sha256: () => Sha256;
 }): Promise<TensorSource> {
-  const opened = await openLayers(options.files, options.directory, options.sets);
-  const close = async () => void (await Promise.all(opened.map((weights) => weights.close())));
+  const { opened, base } = await openLayers(options.files, options.directory, options.sets);
+  const close = async () => void (await Promise.all([base, ...opened].map((weights) => weights?.close())));
   try {
     const sources = locate(opened, options.parts, options.tiedEmbeddings);
     const entryOf = (name: string) => sources.get(name)!.tensors.get(name)!;
     const names = [...sources.keys()].sort();
     const hashed: DigestEntry[] = [];
+    const eachPiece = async (name: string, visit: (type: GgmlType, bytes: Uint8Array) => void): Promise<number> => {
+      const { dtype, shape, byteLength } = entryOf(name);
+      const hash = options.sha256();
+      for await (const bytes of sources.get(name)!.chunks(name)) {
+        hash.update(bytes);
+        visit(dtype as GgmlType, bytes);
+      }
+      hashed.push({ name, dtype, shape, sha256: hash.hex() });
+      return byteLength;
+    };
     return {
       tensors: names.map((name) => ({ name, dtype: entryOf(name).dtype, shape: entryOf(name).shape })),
       totalBytes: names.reduce((sum, name) => sum + entryOf(name).byteLength, 0),
       async read(name, target) {
-        const { dtype, shape, byteLength } = entryOf(name);
-        const source = sources.get(name)!;
-        const order = source.rowOrder?.(name);
-        const hash = options.sha256();
+        const columns = entryOf(name).shape[1] ?? 1;
+        const order = sources.get(name)!.rowOrder?.(name);
         let done = 0;
-        for await (const bytes of source.chunks(name)) {
-          hash.update(bytes);
-          const values = dequantize(dtype as GgmlType, bytes);
-          if (hasNonFinite(values)) {
-            throw new GatewayError("weights_non_finite", `Tensor ${name} holds NaN or infinite values.`, {
-              tensor: name,
-            });
-          }
+        return await eachPiece(name, (type, bytes) => {
+          const values = dequantize(type, bytes);
+          checkFinite(name, values);
           if (order === undefined) target.set(values, done);
-          else placeRows(values, target, { columns: shape[1] ?? 1, from: done, order });
+          else placeRows(values, target, { columns, from: done, order });
           done += values.length;
-        }
-        hashed.push({ name, dtype, shape, sha256: hash.hex() });
-        return byteLength;
+        });
+      },
+      blockType: (name) => toBlockType(entryOf(name).dtype),
+      wasBlocks: (name) => toBlockType(base?.tensors.get(name)?.dtype ?? "") !== null,
+      async readCodes(name, place) {
+        const columns = entryOf(name).shape[1] ?? 1;
+        const order = sources.get(name)!.rowOrder?.(name) ?? ((row: number) => row);
+        let row = 0;
+        return await eachPiece(name, (type, bytes) => {
+          const values = unpackBlocks(type as GgmlBlockType, bytes);
+          checkFinite(name, values.scales);
+          if (values.minima !== null) checkFinite(name, values.minima);
+          const first = row;
+          place(values, (index) => order(first + index));
+          row += values.codes.length / columns;
+        });
       },
       digest: () => weightDigest(hashed, options.sha256),
       close,

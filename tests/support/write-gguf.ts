@@ -216,7 +216,7 @@ export function toVocabulary({ model, added_tokens }: TokenizerJson, pre: string
   const tokens: string[] = [];
   for (const [token, id] of Object.entries(model.vocab)) tokens[id] = token;
   for (const { id, content } of added_tokens) tokens[id] = content;
-  const types = tokens.map((token) => (model.byte_fallback && /^<0x[0-9A-F]{2}>$/.test(token) ? 6 : 1));
+  const types: number[] = tokens.map((token) => (model.byte_fallback && /^<0x[0-9A-F]{2}>$/.test(token) ? 6 : 1));
   for (const { id, special } of added_tokens) types[id] = special ? 3 : 4;
   const merges = model.merges.map((pair) => (typeof pair === "string" ? pair : pair.join(" ")));
   const common: Record<string, GgufValue> = {

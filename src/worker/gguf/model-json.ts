@@ -87,7 +87,12 @@ export function toConfigJson(header: GgufHeader): Json {
   }
   const heads = required("attention.head_count");
   const hidden = required("embedding_length");
-  const headDim = count("attention.key_length") ?? (heads > 0 ? hidden / heads : 0);
+  if (heads === 0) {
+    throw new GatewayError("invalid_value", `${header.path}: ${own}.attention.head_count must be at least 1, got 0.`, {
+      param: `${own}.attention.head_count`,
+    });
+  }
+  const headDim = count("attention.key_length") ?? hidden / heads;
   const turned = count("rope.dimension_count") ?? headDim;
   const window = count("attention.sliding_window") ?? 0;
   return {

@@ -9,7 +9,8 @@
  *   out logits [N,V] · present.i.{key,value} [B,KV,T,D], which the caller binds to the memory of past
  */
 import type { ModelConfig } from "../model-config.ts";
-import type { Attribute, Graph, GraphNode, GraphValue } from "./onnx-proto.ts";
+import { codesName, correctionsName, type MatrixForm, scalesName } from "./coded-matrix.ts";
+import type { Attribute, ExternalInitializer, Graph, GraphNode, GraphValue } from "./onnx-proto.ts";
 import { EMBEDDING, FINAL_NORM, HEAD, linearName, normName, toWeightPlan } from "./weight-plan.ts";
 
 const MICROSOFT = "com.microsoft";
@@ -42,18 +43,78 @@ function createNodes() {
   return { nodes, add };
 }
 
+/** Initializers of a weight that is held as codes; of the embedding table as `GatherBlockQuantized` takes them. */
+function toCodedInitializers(name: string, form: MatrixForm): ExternalInitializer[] {
+  const { rows, columns, bits, group, corrected } = form;
+  const groups = columns / group;
+  const packed = (columns * bits) / 8;
+  const dims = name === EMBEDDING ? [rows, packed] : [rows, groups, (group * bits) / 8];
+  return [
+    { name: codesName(name), dims, type: "uint8" },
+    { name: scalesName(name), dims: [rows, groups] },
+    ...(corrected ? [{ name: correctionsName(name), dims: [rows, groups] }] : []),
+  ];
+}
+
+/**
+ * What a product with codes does to its other side: rounds it to 8 bits per group, as llama.cpp does, or computes in
+ * float32, which is 20 to 50 times slower and there to tell what the rounding costs.
+ */
+export type Activations = "int8" | "float32";
+
+/** Which weights are held as codes, by name; the others are float32. */
+export type MatrixForms = ReadonlyMap<string, MatrixForm>;
+
 /**
  * @param positions rows of the rotary tables: the longest context
+ * @param forms of the weights that are no floats; a head of its own form may stand beside a tied embedding
  */
-export function buildDecoderGraph(config: ModelConfig, positions: number): DecoderGraph {
+export function buildDecoderGraph(
+  config: ModelConfig,
+  positions: number,
+  forms: MatrixForms = new Map(),
+  activations: Activations = "int8",
+): DecoderGraph {
   const { nodes, add } = createNodes();
   const epsilon = { epsilon: float(config.rmsNormEps) };
-  const external = toWeightPlan(config).map(({ name, dims }) => ({ name, dims }));
+  const plain = toWeightPlan(config).filter(({ name }) => !forms.has(name));
+  const external: ExternalInitializer[] = plain.map(({ name, dims }) => ({ name, dims }));
+  for (const [name, form] of forms) external.push(...toCodedInitializers(name, form));
   for (const name of [COS_TABLE, SIN_TABLE]) external.push({ name, dims: [positions, config.kernelHeadDim / 2] });
 
+  /** Sums of x over each group, by x and group: the projections of one x share them. */
+  const sums = new Map<string, string>();
+  const toSums = (x: string, group: number, flat: boolean): string => {
+    const key = `${x} ${group}`;
+    const known = sums.get(key);
+    if (known !== undefined) return known;
+    const split = `${flat ? "rows" : "batch"}_of_${group}`;
+    const made = add("ReduceSum", [add("Reshape", [x, split]), flat ? "axis_2" : "axis_3"], { keepdims: int(0) });
+    sums.set(key, made);
+    return made;
+  };
+  const codedProduct = (x: string, weight: string, form: MatrixForm, output?: string): string => {
+    const { rows, columns, bits, group, corrected } = form;
+    const attributes = {
+      K: int(columns),
+      N: int(rows),
+      bits: int(bits),
+      block_size: int(group),
+      accuracy_level: int(activations === "int8" ? 4 : 1),
+    };
+    const inputs = [x, codesName(weight), scalesName(weight)];
+    const last = output === undefined ? undefined : [output];
+    if (!corrected) return add("MatMulNBits", inputs, attributes, last, MICROSOFT);
+    const main = add("MatMulNBits", inputs, attributes, undefined, MICROSOFT);
+    const both = [toSums(x, group, output !== undefined), correctionsName(weight)];
+    return add("Add", [main, add("FusedMatMul", both, { transB: int(1) }, undefined, MICROSOFT)], {}, last);
+  };
   /** x Wᵀ, with W as the checkpoint has it, plus a bias where there is one. */
-  const product = (x: string, weight: string, output?: string) =>
-    add("FusedMatMul", [x, weight], { transB: int(1) }, output === undefined ? undefined : [output], MICROSOFT);
+  const product = (x: string, weight: string, output?: string) => {
+    const form = forms.get(weight);
+    if (form !== undefined) return codedProduct(x, weight, form, output);
+    return add("FusedMatMul", [x, weight], { transB: int(1) }, output === undefined ? undefined : [output], MICROSOFT);
+  };
   const linear = (layer: number, kind: string, x: string, bias: boolean) => {
     const y = product(x, linearName(layer, kind, "weight"));
     return bias ? add("Add", [y, linearName(layer, kind, "bias")]) : y;
@@ -91,7 +152,16 @@ export function buildDecoderGraph(config: ModelConfig, positions: number): Decod
   ];
   const outputs: GraphValue[] = [{ name: "logits", type: "float32", dims: ["N", config.vocabSize] }];
 
-  let residual = add("Gather", [EMBEDDING, "input_ids"], { axis: int(0) });
+  const table = forms.get(EMBEDDING);
+  const lookUp = (form: MatrixForm): string =>
+    add(
+      "GatherBlockQuantized",
+      [codesName(EMBEDDING), "input_ids", scalesName(EMBEDDING)],
+      { bits: int(form.bits), block_size: int(form.group), gather_axis: int(0), quantize_axis: int(1) },
+      undefined,
+      MICROSOFT,
+    );
+  let residual = table === undefined ? add("Gather", [EMBEDDING, "input_ids"], { axis: int(0) }) : lookUp(table);
   let x = add("SimplifiedLayerNormalization", [residual, normName(0, "input")], {
     axis: int(-1),
     ...epsilon,
@@ -131,9 +201,22 @@ export function buildDecoderGraph(config: ModelConfig, positions: number): Decod
   }
   const flat = add("Reshape", [x, "flat_shape"]);
   const wanted = add("Gather", [flat, "logit_idx"], { axis: int(0) });
-  product(wanted, config.tiedEmbeddings ? EMBEDDING : HEAD, "logits");
+  // A coded head has initializers of its own, over the memory of the embedding's where they are tied.
+  product(wanted, config.tiedEmbeddings && !forms.has(HEAD) ? EMBEDDING : HEAD, "logits");
 
   const constants = [{ name: "flat_shape", int64: [-1, config.hiddenSize] }];
+  for (const key of sums.keys()) {
+    const group = Number(key.split(" ")[1]);
+    // -1 takes what is left, 0 keeps a dimension of the input; a name that is used twice is declared once.
+    for (const [name, int64] of [
+      [`batch_of_${group}`, [0, 0, -1, group]],
+      [`rows_of_${group}`, [0, -1, group]],
+      ["axis_2", [2]],
+      ["axis_3", [3]],
+    ] as const) {
+      if (constants.every((constant) => constant.name !== name)) constants.push({ name, int64: [...int64] });
+    }
+  }
   if (config.queryKeyNorm) {
     const { heads, kvHeads, kernelHeadDim } = config;
     const [queries, keys] = [heads * kernelHeadDim, kvHeads * kernelHeadDim];

@@ -31,6 +31,8 @@ export interface GraphValue {
 export interface ExternalInitializer {
   readonly name: string;
   readonly dims: readonly number[];
+  /** Default: float32. */
+  readonly type?: "uint8";
 }
 
 /** A small constant inside the model. */
@@ -52,7 +54,7 @@ const IR_VERSION = 10;
 const OPSET = 21;
 const CONTRIB_OPSET = 1;
 /** TensorProto.DataType. */
-const DATA_TYPE = { float32: 1, int32: 6, int64: 7 } as const;
+const DATA_TYPE = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
@@ -110,7 +112,7 @@ function writeValue(writer: Writer, value: GraphValue): void {
 
 function writeExternal(writer: Writer, initializer: ExternalInitializer, location: string): void {
   for (const size of initializer.dims) integer(writer, 1, size);
-  integer(writer, 2, DATA_TYPE.float32);
+  integer(writer, 2, DATA_TYPE[initializer.type ?? "float32"]);
   text(writer, 8, initializer.name);
   // Required for external data, never opened: the session is given the bytes under this name.
   message(writer, 13, (entry) => {

@@ -5,6 +5,11 @@
  */
 import koffi from "koffi";
 
+/** `length` bytes of zero at a fixed address. */
+export function pinnedBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
 /** `length` floats of zero at a fixed address. */
 export function pinnedFloat32(length: number): Float32Array<ArrayBuffer> {
   return new Float32Array(new ArrayBuffer(length * 4));

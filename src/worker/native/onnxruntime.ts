@@ -42,7 +42,7 @@ interface NativeFunction {
 }
 
 /** Data types, in the numbering of `ONNXTensorElementDataType`. */
-export const ELEMENT = { float32: 1, int32: 6, int64: 7 } as const;
+export const ELEMENT = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 export type ElementType = keyof typeof ELEMENT;
 
 /** A tensor over memory of ours. `data` is held here so that it outlives the native view of it. */
