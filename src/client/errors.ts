@@ -1,6 +1,9 @@
 /** What the client library throws. Every error names the URL; a key is never part of one. */
 
-/** The server could not be reached at all. */
+/**
+ * There is no answer: the server could not be reached, cut the connection, or did not answer within the call's deadline.
+ * `checkServer` throws it when the server is not ready within its total timeout.
+ */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly url: string;
@@ -11,7 +14,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** The server answered, and the answer is a failure. */
+/** The server answered, and the answer is a failure (status 400 and above) or nothing that the protocol knows. */
 export class ServerError extends Error {
   override readonly name: string = "ServerError";
   readonly url: string;
@@ -27,12 +30,19 @@ export class ServerError extends Error {
   }
 }
 
-/** A weight sync did not complete; the old weights serve on unless `replica` is named as fenced in the message. */
+/**
+ * New weights did not arrive: a sync failed or was aborted, or the server has no way to take them. The old weights
+ * serve on, unless the message names a replica as fenced. Thrown by `updateModelParams`, `updateNamedParam`,
+ * `initCommunicator` and `closeCommunicator`.
+ */
 export class WeightSyncError extends ServerError {
   override readonly name = "WeightSyncError";
+  /** Where it failed: `init`, `receive`, `stage`, `verify`, `drain`, `switch`, `publish`; null when the server does not say. */
   readonly phase: string | null;
+  /** The replica at fault; null when it is none in particular. */
   readonly replica: string | null;
 
+  /** @param status of the answer; 0 when the client itself found the fault. */
   constructor(
     url: string,
     status: number,

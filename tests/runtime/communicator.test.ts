@@ -76,7 +76,10 @@ describe("the trainer's communicator against native servers", { skip, timeout: 1
       await client.initCommunicator({ ...place, worldSize: 4, packed });
       const tensors = makeTensors(200);
       const seen: number[] = [];
-      const sent = await client.updateModelParams(tensors, { version: 7, onProgress: ({ bytes }) => seen.push(bytes) });
+      const sent = await client.updateModelParams(tensors, {
+        version: 7,
+        onProgress: ({ bytes }: { readonly bytes: number }) => seen.push(bytes),
+      });
       const bytes = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
       assert.deepEqual([sent.tensors, sent.bytes, sent.version], [200, bytes, 7]);
       assert.match(sent.digest, /^sha256:[0-9a-f]{64}$/);
@@ -118,7 +121,7 @@ describe("the trainer's communicator against native servers", { skip, timeout: 1
       const again = await client.updateModelParams(made());
       assert.equal((again as { digest: string }).digest, (whole as { digest: string }).digest);
       const values = new Float32Array([1, 2.5, -3]);
-      await client.updateNamedParam({ name: "layers.0.weight", dtype: "float32", shape: [3], data: values });
+      await client.updateNamedParam("layers.0.weight", { dtype: "float32", shape: [3], data: values });
       const now = server.ranks.weights[0]!.get("layers.0.weight");
       assert.equal(now, createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex"));
     } finally {

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { ConnectionError, ServerError, VLLMClient, WeightSyncError, wrapAsList } from "../../src/index.ts";
+import {
+  ConnectionError,
+  openCheckpoint,
+  ServerError,
+  VLLMClient,
+  WeightSyncError,
+  wrapAsList,
+} from "../../src/index.ts";
 import { modelPath, type Served, serve } from "./serve.ts";
 
 describe("VLLMClient", () => {
@@ -92,7 +99,82 @@ describe("VLLMClient", () => {
     assert.equal(answer?.weightVersion, "2");
   });
 
-  test("resetPrefixCache resolves", () => client.resetPrefixCache());
+  test("tensors in memory and single ones are uploaded; the others stay", async () => {
+    const name = "model.norm.weight";
+    const norm = new Uint16Array(128).fill(0x3f80); // 1 in bfloat16
+    const one = await client.updateNamedParam(name, { dtype: "torch.bfloat16", shape: [128], data: norm });
+    assert.equal(one.version, 3);
+    assert.ok("sync" in one && one.sync.partial);
+    const same = await client.updateModelParams([{ name, dtype: "BF16", shape: [128], data: norm }], { partial: true });
+    assert.equal(same.version, 4);
+    assert.equal(same.digest, one.digest);
+    await assert.rejects(
+      client.updateNamedParam("model.nothing", { dtype: "bfloat16", shape: [1], data: new Uint8Array(2) }),
+      (error) => error instanceof WeightSyncError && error.code === "weights_unexpected_tensor",
+    );
+    await assert.rejects(
+      client.updateNamedParam(name, { dtype: "bf17", shape: [1], data: norm }),
+      /dtype of model.norm/,
+    );
+    await assert.rejects(
+      client.updateNamedParam(name, { dtype: "bfloat16", shape: [2], data: norm }),
+      /takes 4 bytes, got 256/,
+    );
+  });
+
+  test("initCommunicator: without an NCCL group there, weights go over HTTP; a wrong world size is refused", async () => {
+    assert.deepEqual(await client.initCommunicator({ worldSize: 3 }), { transport: "http", worldSize: 3 });
+    await assert.rejects(client.initCommunicator({ worldSize: 2 }), {
+      name: "WeightSyncError",
+      phase: "init",
+      message: /worldSize must be 3: 2 ranks of the servers plus this one; got 2/,
+    });
+  });
+
+  test("updateModelParams takes the model of openCheckpoint", async () => {
+    const { model } = await openCheckpoint(modelPath("trained"));
+    const { version } = await client.updateModelParams(model);
+    assert.equal(version, 5);
+    const changed = { ...model, resize: {} };
+    await assert.rejects(client.updateModelParams(changed), /was changed and not saved/);
+  });
+
+  test("chat answers one conversation or many", async () => {
+    const ask = (text: string) => [{ role: "user", content: text }];
+    const options = { temperature: 0, maxTokens: 20 };
+    assert.deepEqual(await client.chat(ask("What is 17 + 25?"), options), ["17 + 25 = 30 + 12 = 42."]);
+    const two = await client.chatDetailed([ask("What is 1 + 2?"), ask("What is 64 + 18?")], options);
+    assert.match(two[1]?.text ?? "", /= 82\.$/);
+    assert.equal(two[0]?.weightVersion, "5");
+    assert.equal(two[0]?.logprobs?.length, two[0]?.tokenIds.length);
+  });
+
+  test("getSequenceLogprobs agrees with the sampling, over vLLM's routes and over TRL's", async () => {
+    const old = new VLLMClient({ baseUrl: client.baseUrl, dialect: "trl" });
+    const [sampled] = await client.generateDetailed(["What is 17 + 25?"], { seed: 3, maxTokens: 6 });
+    const { promptTokenIds = [], tokenIds = [], logprobs } = sampled ?? {};
+    for (const scorer of [client, old]) {
+      const scored = await scorer.getSequenceLogprobs([[...promptTokenIds, ...tokenIds]], [promptTokenIds.length], {
+        topLogprobs: 3,
+      });
+      assert.equal(scored.logprobs[0]?.[0]?.length, 3);
+      for (const [index, [actual = 0]] of (scored.actualLogprobs[0] ?? []).entries()) {
+        assert.ok(Math.abs(actual - (logprobs?.[index] ?? 0)) < 1e-4, `${actual} against ${logprobs?.[index]}`);
+      }
+    }
+    const [legacy] = await old.generateDetailed([promptTokenIds], { seed: 3, maxTokens: 6 });
+    assert.deepEqual(legacy?.tokenIds, tokenIds);
+    assert.equal(await old.getWorldSize(), await client.getWorldSize());
+  });
+
+  test("it knows what it talks to", async () => {
+    assert.equal((await client.serverFacts()).kind, "tidegate");
+  });
+
+  test("resetPrefixCache and closeCommunicator resolve", async () => {
+    await client.resetPrefixCache();
+    await client.closeCommunicator();
+  });
 });
 
 describe("wrapAsList", () => {
