@@ -5,7 +5,7 @@
  * a generation then kills it. Imports nothing of the gateway.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HttpError } from "./vllm/http-error.ts";
 import type { Handler } from "./vllm/routes.ts";
@@ -28,6 +28,8 @@ export interface FakeWeightsOptions extends FakeVllmOptions {
   readonly sees?: (path: string) => boolean;
   /** `root` of its model: what it loads at its start. */
   readonly root?: string;
+  /** Takes all bytes and drops them, unhashed; its digest is what was announced. For benchmarks. */
+  readonly drops?: boolean;
   /** Its process start time; default now. A later one on the same port is a restart. */
   readonly started?: number;
 }
@@ -47,6 +49,17 @@ export function weightsOf(directory: string): number {
   const names = readdirSync(directory).filter((name) => name.endsWith(".safetensors"));
   for (const name of names.sort()) hash.update(readFileSync(join(directory, name)));
   return hash.digest().readUInt32BE(0);
+}
+
+/** Reads every byte of a directory's files in pieces; gives their number. */
+async function readAll(directory: string): Promise<number> {
+  let bytes = 0;
+  for (const name of readdirSync(directory).filter((one) => one.endsWith(".safetensors"))) {
+    for await (const piece of createReadStream(join(directory, name), { highWaterMark: 2 ** 20 })) {
+      bytes += (piece as Uint8Array).byteLength;
+    }
+  }
+  return bytes;
 }
 
 interface Fetched {
@@ -111,7 +124,8 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
     // In kernel format nothing is emptied: a path that is not there changes nothing.
     if (kwargs.is_checkpoint_format !== false) state.empty = true;
     if (!there) throw HttpError.worker("Repo id must be in the form 'repo_name' or 'namespace/repo_name': '<path>'.");
-    if (kwargs.is_checkpoint_format !== false) await load(weightsOf(path));
+    if (kwargs.is_checkpoint_format === false) return;
+    await load(options.drops === true ? await readAll(path) : weightsOf(path));
   };
 
   const fetchFiles = async (mine: Fetched, url: string, token: string, expected: string): Promise<void> => {
@@ -122,11 +136,13 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
       for (const { index, bytes } of list.files) {
         const answer = await fetch(`${url}/${index}`, { headers });
         if (answer.status !== 200) throw new Error(`the gateway answered ${answer.status}`);
-        files.push(new Uint8Array(await answer.arrayBuffer()));
+        if (options.drops === true) {
+          for await (const _ of answer.body as unknown as AsyncIterable<Uint8Array>);
+        } else files.push(new Uint8Array(await answer.arrayBuffer()));
         mine.bytes += bytes;
       }
       if (fake.fetchFault !== null) throw new Error(fake.fetchFault);
-      mine.digest = digestOf(files);
+      mine.digest = options.drops === true ? expected : digestOf(files);
       if (mine.digest !== expected) throw new Error(`digest is ${mine.digest}, expected ${expected}`);
       const hash = createHash("sha256");
       for (const file of files) hash.update(file);

@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [vllm]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [vllm] [vllm-sync]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { binaryOf } from "../../scripts/runtimes.mjs";
+import { vllmSync } from "./vllm-sync/run.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const root = resolve(repository, process.env.TIDEGATE_INTEROP ?? ".tidegate/interop");
@@ -103,33 +104,38 @@ try {
     await pytest("test_chat_format.py", { TIDEGATE_COMMAND: `${binaryOf("bun")} src/cli/main.ts` });
   }
   const trained = join(repository, "models/tide-nano/trained");
-  const gateway = await startGateway(18080, ["--replicas", "2"]);
-  const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
-  if (wanted("openai")) {
-    await pytest("test_openai.py", environment);
-    const { output } = await run(binaryOf("node"), [
-      "tests/interop/openai.node.mjs",
-      gateway.url,
-      "tide-nano",
-      join(root, "node"),
-    ]);
-    passed += output.match(/^ok /gm)?.length ?? 0;
-    failed += output.match(/^not ok /gm)?.length ?? 0;
-  }
-  if (wanted("trl")) {
-    await pytest("test_trl_native.py", environment);
-    for (const version of ["0.17.0", "1.10.0"])
-      await pytest(
-        "test_trl_legacy.py",
-        environment,
-        [join(root, `trl-${version}`), "tests/interop/python/shims"].join(delimiter),
+  if (["openai", "trl", "fuzz"].some(wanted)) {
+    const gateway = await startGateway(18080, ["--replicas", "2"]);
+    const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
+    if (wanted("openai")) {
+      await pytest("test_openai.py", environment);
+      const { output } = await run(binaryOf("node"), [
+        "tests/interop/openai.node.mjs",
+        gateway.url,
+        "tide-nano",
+        join(root, "node"),
+      ]);
+      passed += output.match(/^ok /gm)?.length ?? 0;
+      failed += output.match(/^not ok /gm)?.length ?? 0;
+    }
+    if (wanted("trl")) {
+      await pytest("test_trl_native.py", environment);
+      for (const version of ["0.17.0", "1.10.0"])
+        await pytest(
+          "test_trl_legacy.py",
+          environment,
+          [join(root, `trl-${version}`), "tests/interop/python/shims"].join(delimiter),
+        );
+    }
+    if (wanted("fuzz")) {
+      const { code, output } = await run(python, ["tests/interop/python/fuzz.py", gateway.url, String(FUZZ_REQUESTS)]);
+      count(
+        `fuzz: ${FUZZ_REQUESTS} random requests from the OpenAPI document`,
+        code === 0 && output.includes("fuzz ok"),
       );
+    }
+    await stop(gateway.child);
   }
-  if (wanted("fuzz")) {
-    const { code, output } = await run(python, ["tests/interop/python/fuzz.py", gateway.url, String(FUZZ_REQUESTS)]);
-    count(`fuzz: ${FUZZ_REQUESTS} random requests from the OpenAPI document`, code === 0 && output.includes("fuzz ok"));
-  }
-  await stop(gateway.child);
   if (wanted("rendezvous")) {
     const env = { ...process.env, VLLM_TARGET_DEVICE: "cpu" };
     const { code, output } = await run(python, ["tests/interop/python/rendezvous.py"], { env });
@@ -180,6 +186,21 @@ try {
     await pytest("test_openai_upstream.py", { TIDEGATE_URL: front.url, TIDEGATE_MODEL: "tide-nano" });
     await stop(front.child);
     await stop(upstream);
+  }
+  if (wanted("vllm-sync")) {
+    const base = join(repository, "models/tide-nano/base");
+    await pytest("../../../plugins/vllm/tests", {}, join(repository, "plugins/vllm"));
+    await vllmSync({
+      ...{ start, startGateway, waitFor, stop, count, python, repository, base, trained },
+      bin: join(root, "venv/bin"),
+      context: readContext(base),
+      async references(length, prompts) {
+        const words = ["tests/interop/python/greedy.py", String(length), JSON.stringify(prompts), base, trained];
+        const { output } = await run(python, words, { env: { ...process.env, HF_HUB_OFFLINE: "1" } });
+        const [first, second] = JSON.parse(output.trim().split("\n").at(-1));
+        return { base: first, trained: second };
+      },
+    });
   }
 } catch (error) {
   count(`interop suite: ${error.message}`, false);

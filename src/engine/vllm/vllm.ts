@@ -13,7 +13,7 @@ import { createControl } from "./control.ts";
 import { createForward } from "./forward.ts";
 import { generate } from "./generate.ts";
 import { type Instance, isOtherInstance, isSameInstance, mergeInstance, readInstance } from "./instance.ts";
-import { readModelManifest } from "./manifest.ts";
+import { type ModelFacts, readModelFacts } from "./manifest.ts";
 import { detokenize, tokenize } from "./text.ts";
 import { createVllmWeights } from "./weights.ts";
 import type { OfferWeights } from "./weights-plugin.ts";
@@ -112,7 +112,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   let noted: Pick<EngineInfo, "weightVersion" | "weightDigest"> | undefined;
   /** Its weights are being overwritten, or were left half done. */
   let unsafe = false;
-  let manifest: Awaited<ReturnType<typeof readModelManifest>> = null;
+  let facts: ModelFacts = { manifest: null, tied: null };
 
   const client = createClient({
     url,
@@ -184,11 +184,11 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     clock,
     files,
     offer: deps.offerWeights,
-    manifest: () => manifest,
+    manifest: () => facts.manifest,
     model() {
       const served = info?.models.find(({ parent }) => parent === null);
       if (info === null || served === undefined) return null;
-      return { id: served.id, root: served.root, devRoutes: info.details.dev_routes === true };
+      return { id: served.id, root: served.root, devRoutes: info.details.dev_routes === true, tied: facts.tied };
     },
     onUnsafe(now) {
       unsafe = now;
@@ -209,8 +209,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       else if (!isSameInstance(instance, now) && noted?.weightVersion !== null) forgetWeights();
       instance = now;
       info = { ...read, ...noted };
-      const root = info.models.find(({ parent }) => parent === null)?.root;
-      manifest = root === undefined ? null : await readModelManifest(files, url, root);
+      facts = await readModelFacts(files, url, info.models.find(({ parent }) => parent === null)?.root);
       deadSince = null;
       told = false;
       return info;

@@ -24,8 +24,33 @@ function directoryOf(files: Files, set: WeightSet): string {
   return files.resolve(first, "..");
 }
 
-/** Creates the way for one server. */
-export function createReloadWay(client: Client, files: Files): WeightWay {
+/** Worker method of our plugin: packs an output head that is the embedding anew. */
+export const REPACK_METHOD = "tidegate_repack";
+
+/**
+ * Creates the way for one server.
+ *
+ * @param repacks asked at each use: the server computes on a CPU, and its output head is the embedding. vLLM 0.32 keeps a
+ * packed copy of such a head there, which `reload_weights` leaves as it was: new weights with the old head, and nothing
+ * tells. With the plugin installed the copy can be made anew; without it such a server is refused.
+ */
+export function createReloadWay(client: Client, files: Files, repacks: () => boolean): WeightWay {
+  const rpc = (method: string, signal: AbortSignal, kwargs: object = {}): Promise<unknown> =>
+    client.call("/collective_rpc", { json: { method, kwargs }, signal });
+
+  async function needPlugin(signal: AbortSignal): Promise<void> {
+    try {
+      await rpc(REPACK_METHOD, signal);
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw new GatewayError(
+        "unsupported",
+        `vLLM's CPU build keeps the old output head when it reloads a model with tied embeddings, as ${client.url} serves one. Install the plugin there, which makes it anew: pip install tidegate-vllm.`,
+        { cause },
+      );
+    }
+  }
+
   const directories = new Map<string, string>();
   return {
     async stage(id, set, { signal, onProgress }) {
@@ -36,8 +61,7 @@ export function createReloadWay(client: Client, files: Files): WeightWay {
       await writer.write(NO_TENSORS);
       await writer.close();
       try {
-        const kwargs = { weights_path: probe, is_checkpoint_format: false };
-        await client.call("/collective_rpc", { json: { method: "reload_weights", kwargs }, signal });
+        await rpc("reload_weights", signal, { weights_path: probe, is_checkpoint_format: false });
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         const said = cause instanceof GatewayError ? (cause.details.upstream ?? cause.message) : String(cause);
@@ -47,6 +71,7 @@ export function createReloadWay(client: Client, files: Files): WeightWay {
           { upstream: said, cause },
         );
       }
+      if (repacks()) await needPlugin(signal);
       const stats = await Promise.all(set.files.map((path) => files.stat(path)));
       const bytesTotal = stats.reduce((all, stat) => all + (stat?.size ?? 0), 0);
       directories.set(id, directory);
@@ -57,8 +82,8 @@ export function createReloadWay(client: Client, files: Files): WeightWay {
       const directory = directories.get(id);
       if (directory === undefined) throw new GatewayError("conflict", `Nothing is staged as ${id} for ${client.url}.`);
       directories.delete(id);
-      const json = { method: "reload_weights", kwargs: { weights_path: directory } };
-      await client.call("/collective_rpc", { json, signal });
+      await rpc("reload_weights", signal, { weights_path: directory });
+      if (repacks()) await rpc(REPACK_METHOD, signal);
     },
     async discard(id) {
       directories.delete(id);

@@ -11,7 +11,7 @@ import type { Clock, Files } from "../../ports.ts";
 import type { CallOptions, EngineControl, TensorSpec, WeightTarget } from "../engine.ts";
 import type { Client } from "./client.ts";
 import { createPluginWay, type OfferWeights, PLUGIN_BACKEND } from "./weights-plugin.ts";
-import { createReloadWay } from "./weights-reload.ts";
+import { createReloadWay, REPACK_METHOD } from "./weights-reload.ts";
 
 /** How a server gets a set and loads it. */
 export interface WeightWay {
@@ -33,7 +33,13 @@ export interface VllmWeightsOptions {
   /** Of the served model, where it could be read. */
   readonly manifest: () => readonly TensorSpec[] | null;
   /** Name and place of the served model; null before the first contact. */
-  readonly model: () => { readonly id: string; readonly root: string; readonly devRoutes: boolean } | null;
+  readonly model: () => {
+    readonly id: string;
+    readonly root: string;
+    readonly devRoutes: boolean;
+    /** The output head is the embedding; null = unknown. */
+    readonly tied: boolean | null;
+  } | null;
   /** Whether the weights are being overwritten or were left half done: then nobody may resume the server. */
   readonly onUnsafe: (unsafe: boolean) => void;
   /** The server was given this label for its weights. */
@@ -42,12 +48,19 @@ export interface VllmWeightsOptions {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
-/** `backend` of the server's --weight-transfer-config; null without one. The first call takes a real server some seconds. */
-async function readBackend(client: Client, signal: AbortSignal): Promise<string | null> {
+/**
+ * `backend` of the server's --weight-transfer-config (null without one), and whether it computes on a CPU. The first
+ * call takes a real server some seconds.
+ */
+async function readSetup(client: Client, signal: AbortSignal): Promise<{ backend: string | null; cpu: boolean }> {
   const answer = await client.callIfThere("/server_info?config_format=json", { signal });
   const config = isObject(answer?.value) ? answer.value.vllm_config : undefined;
   const transfer = isObject(config) ? config.weight_transfer_config : undefined;
-  return isObject(transfer) && typeof transfer.backend === "string" ? transfer.backend : null;
+  const device = isObject(config) ? config.device_config : undefined;
+  return {
+    backend: isObject(transfer) && typeof transfer.backend === "string" ? transfer.backend : null,
+    cpu: isObject(device) && device.device === "cpu",
+  };
 }
 
 /** Milliseconds in which a server that has just loaded weights must answer one token. */
@@ -56,14 +69,17 @@ const ALIVE_MILLISECONDS = 60_000;
 /** Creates the target; nothing is sent before `stage`. */
 export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
   const { client, control, clock, onUnsafe } = options;
-  const reload = options.files === undefined ? undefined : createReloadWay(client, options.files);
+  /** See `createReloadWay`. */
+  let repacks = false;
+  const reload = options.files === undefined ? undefined : createReloadWay(client, options.files, () => repacks);
   const plugin = options.offer === undefined ? undefined : createPluginWay(client, clock, options.offer);
   const staged = new Map<string, WeightWay>();
   /** A switch that began here has not resumed the server. */
   let pausedHere = false;
 
   async function chooseWay(signal: AbortSignal): Promise<WeightWay> {
-    const backend = await readBackend(client, signal);
+    const { backend, cpu } = await readSetup(client, signal);
+    repacks = cpu && options.model()?.tied === true;
     const way = backend === PLUGIN_BACKEND ? plugin : reload;
     if (way !== undefined) return way;
     throw new GatewayError(
@@ -150,8 +166,10 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
       const root = options.model()?.root;
       // Named, because an earlier reload made another path the server's own.
       const kwargs = root === undefined ? {} : { weights_path: root };
+      repacks = options.model()?.tied === true && (await readSetup(client, signal)).cpu;
       await overwrite(0 as WeightVersion, "abort", signal, async () => {
         await client.call("/collective_rpc", { json: { method: "reload_weights", kwargs }, signal });
+        if (repacks) await client.call("/collective_rpc", { json: { method: REPACK_METHOD }, signal });
       });
     },
   };
