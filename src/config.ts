@@ -86,6 +86,19 @@ export const ConfigSchema = z.strictObject({
   startTimeout: seconds(86_400).default(600).describe("Seconds a replica may take to start."),
   drainTimeout: seconds(3600).default(30).describe("Seconds that running requests get on SIGTERM."),
   probeInterval: seconds(3600).default(2).describe("Seconds between health checks of a replica."),
+  ncclHost: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Address of this machine that GPU workers and trainers reach; default: found by connecting to an upstream.",
+    ),
+  ncclLibrary: z.string().min(1).optional().describe("Path of libnccl for the bridge; default: the system's."),
+  cudartLibrary: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of the CUDA runtime for the bridge; default: the system's."),
   spoolDir: z
     .string()
     .min(1)

@@ -84,6 +84,16 @@ export interface ControlResult<T> {
   readonly servers: readonly { readonly id: string; readonly result?: T; readonly error?: string }[];
 }
 
+/** A call of a legacy trainer, to be handed on as it came or carried out here. */
+export interface LegacyCall {
+  readonly path: string;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+  readonly actor: string;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
 export interface Page {
   /** 1 to 1000; default 100. */
   readonly limit: number;
@@ -152,6 +162,30 @@ export interface Gateway {
     sleep(level: number, signal: AbortSignal): Promise<ControlResult<null>>;
     wakeUp(tags: readonly string[] | null, signal: AbortSignal): Promise<ControlResult<null>>;
     isSleeping(signal: AbortSignal): Promise<boolean>;
+  };
+
+  /** TRL's communicator routes, 0.16 to 1.10. Throws GatewayError, never with 500, 502 or 503. */
+  readonly legacy: {
+    /** Ranks that a legacy trainer must count on the other side. */
+    worldSize(): number;
+    /** What `/health/` tells of the rendezvous' place, for a trainer that found us at `asked`; null: nothing to tell. */
+    rendezvousHost(asked: string): string | null;
+    /** A response is an upstream's own; null: done here. */
+    init(
+      request: { readonly host: string; readonly port: number; readonly world_size: number },
+      call: LegacyCall,
+    ): Promise<Response | null>;
+    /** `batch`: one barrier after all tensors. */
+    update(
+      tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[],
+      batch: boolean,
+      call: LegacyCall,
+    ): Promise<Response | null>;
+    close(call: LegacyCall): Promise<Response | null>;
+    /** Ends an update that came through the bridge: every server confirmed, or what broke is thrown. */
+    finish(call: Omit<LegacyCall, "path" | "headers" | "body">): Promise<void>;
+    /** The prefix caches are empty: ends an update that an upstream took by itself. */
+    finished(): void;
   };
 
   readonly syncs: {

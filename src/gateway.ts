@@ -13,9 +13,10 @@ import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
 import { createStreamWatch } from "./gateway/forward.ts";
+import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
-import { toSpecs, upstreamSpec } from "./gateway/specs.ts";
+import { kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
 import { createWeightOffers } from "./gateway/weight-offers.ts";
@@ -161,7 +162,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         if (known !== undefined)
           throw new GatewayError("conflict", `${url} is attached already, as ${known.id}.`, { param: "url" });
         const spec = upstreamSpec(request.kind, url);
-        const id = request.id ?? fleet.nextId(spec.kind);
+        const id = request.id ?? fleet.nextId(kindOf(spec));
         try {
           await fleet.addReplica(id, makeEngine(spec), signal);
         } catch (error) {
@@ -192,6 +193,13 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         ]),
     },
     control,
+    legacy: createLegacy({
+      fleet,
+      log,
+      bridge: undefined,
+      host: config.ncclHost,
+      timeoutMilliseconds: config.requestTimeout * 1000,
+    }),
     syncs: syncs.syncs,
     weightFiles: offers.read,
     versions: syncs.versions,

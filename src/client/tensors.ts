@@ -1,6 +1,7 @@
 /** Tensors as users of the library give them, and the forms that travel: names of types, bytes, runs of bounded size. */
 import { GatewayError, invalidValue } from "../errors.ts";
-import { type Dtype, isDtype, tensorBytes } from "../tensor/dtype.ts";
+import { type Dtype, tensorBytes } from "../tensor/dtype.ts";
+import { parseTorchDtype, TORCH_DTYPE } from "../tensor/torch-dtype.ts";
 import type { Weights } from "../tensor/weights.ts";
 import type { WireTensor } from "../worker/communicator-protocol.ts";
 
@@ -19,31 +20,15 @@ export interface SourceTensor extends WireTensor {
   readonly bytes: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** torch's names of the types that NCCL can move, by safetensors' names. */
-const TORCH_NAME: Partial<Record<Dtype, string>> = {
-  F64: "float64",
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  F8_E4M3: "float8_e4m3fn",
-  F8_E5M2: "float8_e5m2",
-  I64: "int64",
-  I32: "int32",
-  I8: "int8",
-  U8: "uint8",
-  BOOL: "bool",
-};
-const BY_TORCH_NAME = new Map(Object.entries(TORCH_NAME).map(([dtype, name]) => [name, dtype as Dtype]));
-
 /**
  * torch's name of a type, without "torch.".
  *
  * @throws GatewayError `weights_dtype_mismatch` for types that neither NCCL nor vLLM moves.
  */
 export function toTorchName(dtype: Dtype, tensor: string): string {
-  const name = TORCH_NAME[dtype];
+  const name = TORCH_DTYPE[dtype];
   if (name !== undefined) return name;
-  const accepted = Object.keys(TORCH_NAME).join(", ");
+  const accepted = Object.keys(TORCH_DTYPE).join(", ");
   throw new GatewayError(
     "weights_dtype_mismatch",
     `Tensor ${tensor}: ${dtype} cannot be sent; accepted: ${accepted}.`,
@@ -53,20 +38,14 @@ export function toTorchName(dtype: Dtype, tensor: string): string {
   );
 }
 
-/** The type of either spelling; undefined = unknown. */
-export function parseDtype(text: string): Dtype | undefined {
-  const name = text.replace(/^torch\./, "");
-  return BY_TORCH_NAME.get(name) ?? (isDtype(name) ? name : undefined);
-}
-
 const toBytes = (data: ArrayBufferView | ArrayBuffer): Uint8Array =>
   data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** Checks one tensor: type known, length right. */
 export function toSourceTensor({ name, dtype: text, shape, data }: NamedTensor): SourceTensor {
-  const dtype = parseDtype(text);
+  const dtype = parseTorchDtype(text);
   if (dtype === undefined)
-    throw invalidValue(`dtype of ${name}`, text, `one of ${Object.values(TORCH_NAME).join(", ")}`);
+    throw invalidValue(`dtype of ${name}`, text, `one of ${Object.values(TORCH_DTYPE).join(", ")}`);
   const bytes = toBytes(data);
   const expected = tensorBytes(dtype, shape);
   if (bytes.length !== expected) {

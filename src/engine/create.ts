@@ -1,8 +1,10 @@
 /** From a specification to an engine: the only switch over the kinds of engine. */
-import { GatewayError } from "../errors.ts";
 import type { Ports } from "../ports.ts";
+import { createAutoEngine } from "./auto.ts";
 import { createEmbeddedEngine, type EmbeddedEngineDeps } from "./embedded/embedded.ts";
 import type { Engine, EngineSpec } from "./engine.ts";
+import { createTrlEngine } from "./trl/trl.ts";
+import { connectionError } from "./vllm/faults.ts";
 import { createVllmEngine } from "./vllm/vllm.ts";
 import type { OfferWeights } from "./vllm/weights-plugin.ts";
 
@@ -14,9 +16,23 @@ export interface EngineDeps extends EmbeddedEngineDeps {
   readonly offerWeights?: OfferWeights;
 }
 
-/** Creates the engine of a replica; nothing runs before its `start`. Throws GatewayError `unsupported`. */
+/** Creates the engine of a replica; nothing runs before its `start`. */
 export function createEngine(spec: EngineSpec, deps: EngineDeps): Engine {
   if (spec.kind === "embedded") return createEmbeddedEngine(spec, deps);
-  if (spec.kind === "vllm") return createVllmEngine(spec, deps);
-  throw new GatewayError("unsupported", `Engines of kind ${spec.kind} are not part of this build.`);
+  if (spec.kind === "trl") return createTrlEngine(spec, deps);
+  if (spec.kind === "vllm") return createVllmEngine({ url: spec.url }, deps);
+  const url = spec.url.replace(/\/+$/, "");
+  return createAutoEngine({
+    url,
+    create: (kind) => createEngine({ kind, url }, deps),
+    async statusOf(path, { signal }) {
+      try {
+        const response = await deps.ports.fetch(url + path, { method: "GET", signal, redirect: "manual" });
+        await response.body?.cancel();
+        return response.status;
+      } catch (error) {
+        throw connectionError(url, error);
+      }
+    },
+  });
 }

@@ -233,7 +233,8 @@ export type EngineSpec =
       readonly maxModelLen: number | undefined;
       readonly device: "auto" | "cpu" | "webgpu" | "cuda";
     }
-  | { readonly kind: "vllm" | "trl"; readonly url: string };
+  /** "auto": which of the two is found out at the first contact. */
+  | { readonly kind: "vllm" | "trl" | "auto"; readonly url: string };
 
 /** The weights a restarted worker must load before it serves: newest complete set first, then partial ones in order. */
 export interface CurrentWeights {

@@ -1,6 +1,6 @@
 /** From configuration to the engines that a gateway starts with. */
 import type { Config } from "../config.ts";
-import type { EngineSpec } from "../engine/engine.ts";
+import type { EngineKind, EngineSpec } from "../engine/engine.ts";
 import { GatewayError } from "../errors.ts";
 import type { Ports } from "../ports.ts";
 
@@ -34,18 +34,10 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
 }
 
 /** What an upstream at `url` is driven as. */
-export function upstreamSpec(kind: "auto" | "vllm" | "trl", url: string): EngineSpec {
-  if (kind === "trl") {
-    throw new GatewayError(
-      "unsupported",
-      "Upstreams of kind trl are not supported in this version; accepted: vllm, auto.",
-      {
-        param: "kind",
-      },
-    );
-  }
-  return { kind: "vllm", url };
-}
+export const upstreamSpec = (kind: "auto" | "vllm" | "trl", url: string): EngineSpec => ({ kind, url });
+
+/** The kind in an id: one of which nothing is known yet is named like a vLLM server. */
+export const kindOf = ({ kind }: EngineSpec): EngineKind => (kind === "auto" ? "vllm" : kind);
 
 /** No model and no upstream: the shipped model. With upstreams, embedded replicas only where a model is named. */
 export function toSpecs(config: Config, ports: Ports): EngineSpec[] {

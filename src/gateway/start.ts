@@ -3,6 +3,7 @@ import type { Engine, EngineSpec } from "../engine/engine.ts";
 import { GatewayError } from "../errors.ts";
 import type { FleetManager } from "../fleet/fleet.ts";
 import type { Clock } from "../ports.ts";
+import { kindOf } from "./specs.ts";
 
 export interface StartOptions {
   readonly fleet: FleetManager;
@@ -43,7 +44,7 @@ export async function startReplicas({
   signal,
 }: StartOptions): Promise<void> {
   const attach = (spec: EngineSpec): Promise<unknown> =>
-    fleet.addReplica(fleet.nextId(spec.kind), makeEngine(spec), signal);
+    fleet.addReplica(fleet.nextId(kindOf(spec)), makeEngine(spec), signal);
   const embedded = specs.filter((spec) => spec.kind === "embedded").map(attach);
   const upstreams = Promise.allSettled(specs.filter((spec) => spec.kind !== "embedded").map(attach));
   await Promise.all(embedded);

@@ -10,6 +10,7 @@ import type { GenerateEvent, GenerateRequest, Prompt } from "../../src/contract/
 import type { ReplicaId, SyncId, WeightDigest, WeightVersion } from "../../src/contract/ids.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { Gateway, InboundCall, Outcome, Stamp } from "../../src/gateway-types.ts";
+import { refuseNccl } from "../../src/http/no-nccl.ts";
 import { createLogger } from "../../src/observe/log.ts";
 import { Metrics } from "../../src/observe/metrics.ts";
 import type { Ports } from "../../src/ports.ts";
@@ -36,6 +37,7 @@ export interface FakeOptions {
       Gateway,
       | "generation"
       | "fleet"
+      | "legacy"
       | "control"
       | "syncs"
       | "versions"
@@ -198,6 +200,16 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
         yield { type: "fleet", fleet: FLEET };
       },
       ...over.fleet,
+    },
+    legacy: {
+      worldSize: () => 1,
+      rendezvousHost: () => null,
+      init: ({ port }, { path }) => refuseNccl(`POST ${path} (port ${port})`, "unsupported"),
+      update: (_tensors, _batch, { path }) => refuseNccl(`POST ${path}`),
+      close: () => Promise.resolve(null),
+      finish: () => Promise.resolve(),
+      finished: () => undefined,
+      ...over.legacy,
     },
     control: {
       pause: (mode, clearCache) => done(null, "pause", mode, clearCache),
