@@ -322,7 +322,7 @@ describe("POST /get_sequence_logprobs/", () => {
 
 describe("TRL's small routes", () => {
   test("health and sizes", async () => {
-    const { app } = appOf({ over: { fleet: { worldSize: () => 3 } } });
+    const { app } = appOf({ over: { legacy: { worldSize: () => 3 } } });
     assert.deepEqual(await (await app.request("/health/")).json(), { status: "ok" });
     assert.deepEqual(await (await app.request("/get_world_size/")).json(), { world_size: 3 });
     assert.deepEqual(await (await app.request("/get_tensor_parallel_size/")).json(), { tensor_parallel_size: 3 });
