@@ -136,7 +136,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ranks that receive weights, over all replicas */
+        /**
+         * Ranks on this side of the trainer's NCCL group
+         * @description In front of native vLLM servers the gateway itself is the one rank; else the sum over all replicas.
+         */
         get: operations["trlGetWorldSize"];
         put?: never;
         post?: never;
@@ -230,8 +233,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Join the trainer's NCCL group
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * Open the trainer's NCCL group
+         * @description Answers as soon as the rendezvous listens on `host` and `port`; the trainer joins as the last rank. In front of native vLLM servers this gateway is the other rank (`world_size` 2) and passes tensors on; embedded replicas take weights through `POST /api/weight-syncs`.
          */
         post: operations["trlInitCommunicator"];
         delete?: never;
@@ -251,7 +254,7 @@ export interface paths {
         put?: never;
         /**
          * Receive one tensor from the group
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * @description The trainer broadcasts after the answer, then waits at the group's barrier.
          */
         post: operations["trlUpdateNamedParam"];
         delete?: never;
@@ -271,7 +274,7 @@ export interface paths {
         put?: never;
         /**
          * Receive several tensors from the group
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * @description As forks of TRL send it: broadcasts in the order of the list, one barrier after all of them.
          */
         post: operations["trlBatchUpdateNamedParams"];
         delete?: never;
@@ -289,7 +292,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Forget cached prefixes on all replicas */
+        /**
+         * Forget cached prefixes on all replicas
+         * @description A legacy trainer sends this after its last parameter: an update over NCCL ends here, with a new weight version once every server confirmed, or with what broke.
+         */
         post: operations["trlResetPrefixCache"];
         delete?: never;
         options?: never;
@@ -3487,6 +3493,8 @@ export interface operations {
             /** @description At least one replica serves. */
             200: {
                 headers: {
+                    /** @description Where the rendezvous of `/init_communicator/` is, when it is not where this gateway is. */
+                    "X-Forwarded-For"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4399,7 +4407,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Received; the work goes on. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4509,7 +4517,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Received; the work goes on. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4568,7 +4576,7 @@ export interface operations {
                     "application/json": components["schemas"]["TrlValidationError"];
                 };
             };
-            /** @description `replica_failed` */
+            /** @description `sync_failed`, `replica_failed` */
             424: {
                 headers: {
                     [name: string]: unknown;
@@ -4614,7 +4622,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Received; the work goes on. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4673,7 +4681,7 @@ export interface operations {
                     "application/json": components["schemas"]["TrlValidationError"];
                 };
             };
-            /** @description `replica_failed` */
+            /** @description `sync_failed`, `replica_failed` */
             424: {
                 headers: {
                     [name: string]: unknown;
@@ -4752,7 +4760,7 @@ export interface operations {
                     "application/json": components["schemas"]["TrlValidationError"];
                 };
             };
-            /** @description `replica_failed` */
+            /** @description `replica_failed`, `sync_failed` */
             424: {
                 headers: {
                     [name: string]: unknown;

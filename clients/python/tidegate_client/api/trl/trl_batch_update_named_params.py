@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Receive several tensors from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     As forks of TRL send it: broadcasts in the order of the list, one barrier after all of them.
 
     Args:
         body (TrlNamedParams):  Example: {'params': [{'name': 'model.norm.weight', 'dtype':
@@ -130,7 +130,7 @@ def sync(
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Receive several tensors from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     As forks of TRL send it: broadcasts in the order of the list, one barrier after all of them.
 
     Args:
         body (TrlNamedParams):  Example: {'params': [{'name': 'model.norm.weight', 'dtype':
@@ -157,7 +157,7 @@ async def asyncio_detailed(
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Receive several tensors from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     As forks of TRL send it: broadcasts in the order of the list, one barrier after all of them.
 
     Args:
         body (TrlNamedParams):  Example: {'params': [{'name': 'model.norm.weight', 'dtype':
@@ -187,7 +187,7 @@ async def asyncio(
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Receive several tensors from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     As forks of TRL send it: broadcasts in the order of the list, one barrier after all of them.
 
     Args:
         body (TrlNamedParams):  Example: {'params': [{'name': 'model.norm.weight', 'dtype':

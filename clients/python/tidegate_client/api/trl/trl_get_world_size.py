@@ -80,7 +80,9 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[TrlError | TrlValidationError | WorldSize]:
-    """Ranks that receive weights, over all replicas
+    """Ranks on this side of the trainer's NCCL group
+
+     In front of native vLLM servers the gateway itself is the one rank; else the sum over all replicas.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -103,7 +105,9 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> TrlError | TrlValidationError | WorldSize | None:
-    """Ranks that receive weights, over all replicas
+    """Ranks on this side of the trainer's NCCL group
+
+     In front of native vLLM servers the gateway itself is the one rank; else the sum over all replicas.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -122,7 +126,9 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[TrlError | TrlValidationError | WorldSize]:
-    """Ranks that receive weights, over all replicas
+    """Ranks on this side of the trainer's NCCL group
+
+     In front of native vLLM servers the gateway itself is the one rank; else the sum over all replicas.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,7 +149,9 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> TrlError | TrlValidationError | WorldSize | None:
-    """Ranks that receive weights, over all replicas
+    """Ranks on this side of the trainer's NCCL group
+
+     In front of native vLLM servers the gateway itself is the one rank; else the sum over all replicas.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -101,9 +101,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: TrlInitCommunicator,
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
-    """Join the trainer's NCCL group
+    """Open the trainer's NCCL group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers as soon as the rendezvous listens on `host` and `port`; the trainer joins as the last rank.
+    In front of native vLLM servers this gateway is the other rank (`world_size` 2) and passes tensors
+    on; embedded replicas take weights through `POST /api/weight-syncs`.
 
     Args:
         body (TrlInitCommunicator):  Example: {'host': '0.0.0.0', 'port': 51216, 'world_size': 2,
@@ -133,9 +135,11 @@ def sync(
     client: AuthenticatedClient,
     body: TrlInitCommunicator,
 ) -> TrlError | TrlMessage | TrlValidationError | None:
-    """Join the trainer's NCCL group
+    """Open the trainer's NCCL group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers as soon as the rendezvous listens on `host` and `port`; the trainer joins as the last rank.
+    In front of native vLLM servers this gateway is the other rank (`world_size` 2) and passes tensors
+    on; embedded replicas take weights through `POST /api/weight-syncs`.
 
     Args:
         body (TrlInitCommunicator):  Example: {'host': '0.0.0.0', 'port': 51216, 'world_size': 2,
@@ -160,9 +164,11 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: TrlInitCommunicator,
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
-    """Join the trainer's NCCL group
+    """Open the trainer's NCCL group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers as soon as the rendezvous listens on `host` and `port`; the trainer joins as the last rank.
+    In front of native vLLM servers this gateway is the other rank (`world_size` 2) and passes tensors
+    on; embedded replicas take weights through `POST /api/weight-syncs`.
 
     Args:
         body (TrlInitCommunicator):  Example: {'host': '0.0.0.0', 'port': 51216, 'world_size': 2,
@@ -190,9 +196,11 @@ async def asyncio(
     client: AuthenticatedClient,
     body: TrlInitCommunicator,
 ) -> TrlError | TrlMessage | TrlValidationError | None:
-    """Join the trainer's NCCL group
+    """Open the trainer's NCCL group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers as soon as the rendezvous listens on `host` and `port`; the trainer joins as the last rank.
+    In front of native vLLM servers this gateway is the other rank (`world_size` 2) and passes tensors
+    on; embedded replicas take weights through `POST /api/weight-syncs`.
 
     Args:
         body (TrlInitCommunicator):  Example: {'host': '0.0.0.0', 'port': 51216, 'world_size': 2,

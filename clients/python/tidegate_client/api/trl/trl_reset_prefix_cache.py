@@ -82,6 +82,9 @@ def sync_detailed(
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Forget cached prefixes on all replicas
 
+     A legacy trainer sends this after its last parameter: an update over NCCL ends here, with a new
+    weight version once every server confirmed, or with what broke.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -105,6 +108,9 @@ def sync(
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Forget cached prefixes on all replicas
 
+     A legacy trainer sends this after its last parameter: an update over NCCL ends here, with a new
+    weight version once every server confirmed, or with what broke.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -123,6 +129,9 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Forget cached prefixes on all replicas
+
+     A legacy trainer sends this after its last parameter: an update over NCCL ends here, with a new
+    weight version once every server confirmed, or with what broke.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -144,6 +153,9 @@ async def asyncio(
     client: AuthenticatedClient,
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Forget cached prefixes on all replicas
+
+     A legacy trainer sends this after its last parameter: an update over NCCL ends here, with a new
+    weight version once every server confirmed, or with what broke.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Receive one tensor from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     The trainer broadcasts after the answer, then waits at the group's barrier.
 
     Args:
         body (TrlNamedParam):  Example: {'name': 'model.norm.weight', 'dtype': 'torch.bfloat16',
@@ -130,7 +130,7 @@ def sync(
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Receive one tensor from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     The trainer broadcasts after the answer, then waits at the group's barrier.
 
     Args:
         body (TrlNamedParam):  Example: {'name': 'model.norm.weight', 'dtype': 'torch.bfloat16',
@@ -157,7 +157,7 @@ async def asyncio_detailed(
 ) -> Response[TrlError | TrlMessage | TrlValidationError]:
     """Receive one tensor from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     The trainer broadcasts after the answer, then waits at the group's barrier.
 
     Args:
         body (TrlNamedParam):  Example: {'name': 'model.norm.weight', 'dtype': 'torch.bfloat16',
@@ -187,7 +187,7 @@ async def asyncio(
 ) -> TrlError | TrlMessage | TrlValidationError | None:
     """Receive one tensor from the group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     The trainer broadcasts after the answer, then waits at the group's barrier.
 
     Args:
         body (TrlNamedParam):  Example: {'name': 'model.norm.weight', 'dtype': 'torch.bfloat16',
