@@ -52,7 +52,12 @@ export const ROOMS: readonly Room[] = [
   { name: "communicator", files: /^src\/communicator\//, rooms: [...PURE, PORT, "worker frames"], packages: [] },
   { name: "store", files: /^src\/store\//, rooms: [...PURE], packages: [] },
   { name: "fleet", files: /^src\/fleet\//, rooms: [...COMMON, PORT], packages: [] },
-  { name: "sync", files: /^src\/sync\//, rooms: [...PURE, PORT, "communicator", "worker frames", "fleet"], packages: [] },
+  {
+    name: "sync",
+    files: /^src\/sync\//,
+    rooms: [...PURE, PORT, "communicator", "worker frames", "fleet"],
+    packages: [],
+  },
   {
     name: "gateway",
     files: /^src\/gateway(\.ts$|\/)/,
