@@ -48,6 +48,16 @@ export const ConfigSchema = z.strictObject({
     .optional()
     .describe("Name in /v1/models; default: the name of directory or file (tide-nano for the shipped model)."),
   device: z.enum(["auto", "cpu", "webgpu", "cuda"]).default("auto").describe("Where embedded replicas run."),
+  quantize: z
+    .enum(["auto", "none", "keep", "int8", "int4"])
+    .default("auto")
+    .describe(
+      "How embedded replicas hold matrices: auto (blocks of a GGUF file as they are, all else float32), none (all float32), keep (as auto, prompt logprobs included), int8 or int4 (rounded when loaded).",
+    ),
+  acceptLoss: flag.default(false).describe("Serve --quantize int4, though plain rounding to 4 bits loses much."),
+  skipTokenizerInit: flag
+    .default(false)
+    .describe("Embedded replicas without a tokenizer: prompts are token ids, answers carry token_ids and no text."),
   replicas: integer(1, 64).default(1).describe("Embedded replicas, one worker process each."),
   maxConcurrency: integer(1, 1024).default(32).describe("Sequences that one embedded replica decodes at a time."),
   maxModelLen: integer(1, 1_048_576)
@@ -153,6 +163,15 @@ export function parseConfig(values: Readonly<Record<string, unknown>>): Config {
       `--host ${config.host} is reachable from other machines, and no API key is set: anyone could replace the weights. ` +
         "Add --api-key NAME=KEY (or TIDEGATE_API_KEY), or --allow-unauthenticated if the network itself is trusted, or keep --host 127.0.0.1.",
       { param: "host" },
+    );
+  }
+  if (config.quantize === "int4" && !config.acceptLoss) {
+    // No setting is at fault by itself, so that the message is not reworded to one's accepted values.
+    throw new GatewayError(
+      "invalid_value",
+      "--quantize int4 rounds the weights to 4 bits without calibration, which ruins small models. See what it costs with " +
+        "tidegate doctor --model PATH; take --quantize int8 or a GGUF file made with 4-bit blocks, or add --accept-loss.",
+      { param: "quantize without accept-loss" },
     );
   }
   return config;

@@ -1,4 +1,4 @@
-/** What `doctor` finds in a model directory, from names and `config.json` alone; the worker checks every tensor itself. */
+/** What `doctor` finds in a model directory or file, from names and `config.json` alone; the worker checks every tensor itself. */
 import type { Ports } from "../ports.ts";
 import type { Finding } from "./doctor.ts";
 
@@ -13,7 +13,10 @@ export const ARCHITECTURES: readonly string[] = [
 ];
 
 const PARTS: readonly (readonly [string, string])[] = [
-  ["tokenizer.json", "save it with tokenizer.save_pretrained(DIR) of a fast tokenizer"],
+  [
+    "tokenizer.json",
+    "save it with tokenizer.save_pretrained(DIR) of a fast tokenizer, or serve token ids alone with --skip-tokenizer-init",
+  ],
   ["tokenizer_config.json", "save it with tokenizer.save_pretrained(DIR)"],
 ];
 
@@ -35,18 +38,36 @@ function checkArchitecture(text: string): Finding {
   };
 }
 
-/** Looks at the directory. */
+/** A GGUF file says all by itself; what it holds is seen by the process that loads it. */
+async function checkFile(files: NonNullable<Ports["files"]>, path: string): Promise<Finding> {
+  const reader = await files.openRead(path);
+  try {
+    const first = await reader.read(0, Math.min(4, reader.size));
+    if (String.fromCharCode(...first) === "GGUF") return { level: "ok", subject: "model", found: "a GGUF file" };
+    return {
+      level: "failure",
+      subject: "model",
+      found: `${path} is no GGUF file: it does not begin with "GGUF"`,
+      mend: "give a GGUF file, or the directory that holds config.json",
+    };
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Looks at the directory or file. */
 export async function checkModel(ports: Pick<Ports, "files">, directory: string): Promise<Finding[]> {
   const files = ports.files!;
   const root = files.resolve(directory);
   const found = await files.stat(root);
+  if (found?.kind === "file") return [await checkFile(files, root)];
   if (found?.kind !== "directory") {
     return [
       {
         level: "failure",
         subject: "model",
-        found: `${directory} is no directory`,
-        mend: "give a Hugging Face model directory, the one that holds config.json",
+        found: `${directory} is not there`,
+        mend: "give a Hugging Face model directory, the one that holds config.json, or a GGUF file",
       },
     ];
   }

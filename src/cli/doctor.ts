@@ -1,10 +1,11 @@
 /** `tidegate doctor`: what it found, what would fail, and the mend for each. Changes nothing. */
 import { EXIT } from "../platform/run.ts";
 import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import { judgeLoss, type LossTable, measureLoss, showLoss } from "./doctor-loss.ts";
 import { checkMachine } from "./doctor-machine.ts";
 import { checkModel } from "./doctor-model.ts";
 import { checkUpstream } from "./doctor-upstream.ts";
-import type { Command } from "./io.ts";
+import { type Command, UsageError } from "./io.ts";
 
 /** One thing that was looked at. `mend` is there exactly when it is not fine. */
 export interface Finding {
@@ -14,9 +15,15 @@ export interface Finding {
   readonly mend?: string;
 }
 
+/** What is compared with float32; a directory has no blocks to keep. */
+const LOSS_FORMS = ["keep", "int8", "int4"];
+
 const OPTIONS: Options = {
   upstream: { value: "URL", repeatable: true, help: "A vLLM server to look at." },
-  model: { value: "DIR", help: "A model directory to look at." },
+  model: { value: "PATH", help: "A model directory or GGUF file to look at; says what each quantisation of it loses." },
+  quantize: { value: "keep|int8|int4", help: "Measure the loss of this one alone; it fails when it ruins the model." },
+  "accept-loss": { help: "A loss that ruins the model is no failure." },
+  "skip-loss": { help: "Do not run the model." },
   port: { value: "N", help: "The port the gateway would listen on. Default: 8000." },
   json: { help: "Print the findings as JSON." },
 };
@@ -46,11 +53,30 @@ export const doctor: Command = {
     }
     const port = Number(values.port ?? 8000);
     const findings = await checkMachine(io.ports, port);
-    if (typeof values.model === "string") findings.push(...(await checkModel(io.ports, values.model)));
+    let table = "";
+    let loss: LossTable | undefined;
+    const asked = typeof values.quantize === "string" ? values.quantize : undefined;
+    if (asked !== undefined && !LOSS_FORMS.includes(asked)) {
+      throw new UsageError(`--quantize must be one of ${LOSS_FORMS.join(", ")}, got "${asked}"`);
+    }
+    if (typeof values.model === "string") {
+      const found = await checkModel(io.ports, values.model);
+      findings.push(...found);
+      if (values["skip-loss"] !== true && found.every(({ level }) => level !== "failure")) {
+        const path = io.ports.files!.resolve(values.model);
+        const isFile = (await io.ports.files!.stat(path))?.kind === "file";
+        const forms = asked === undefined ? LOSS_FORMS.slice(isFile ? 0 : 1) : [asked];
+        loss = await measureLoss(io.ports, path, forms);
+        table = showLoss(loss);
+        findings.push(...judgeLoss(loss, asked, values["accept-loss"] === true));
+      }
+    }
     for (const url of (values.upstream as string[] | undefined) ?? []) {
       findings.push(...(await checkUpstream(io.ports, url)));
     }
-    io.out(values.json === true ? `${JSON.stringify({ findings }, null, 2)}\n` : showFindings(findings));
+    if (values.json === true)
+      io.out(`${JSON.stringify({ findings, ...(loss === undefined ? {} : { loss }) }, null, 2)}\n`);
+    else io.out(`${showFindings(findings)}${table}`);
     return findings.some(({ level }) => level === "failure") ? EXIT.failed : EXIT.done;
   },
 };

@@ -225,13 +225,17 @@ export interface Engine {
 export type EngineSpec =
   | {
       readonly kind: "embedded";
-      /** Absolute path of a Hugging Face model directory. */
+      /** Absolute path of a Hugging Face model directory or a GGUF file. */
       readonly model: string;
       readonly servedModelName: string;
       readonly maxConcurrency: number;
       /** undefined = the model's own. */
       readonly maxModelLen: number | undefined;
       readonly device: "auto" | "cpu" | "webgpu" | "cuda";
+      /** How matrices are held; default `auto`. */
+      readonly quantize?: "auto" | "none" | "keep" | "int8" | "int4";
+      /** Token ids in and out, no text; default false. */
+      readonly skipTokenizer?: boolean;
     }
   /** "auto": which of the two is found out at the first contact. */
   | { readonly kind: "vllm" | "trl" | "auto"; readonly url: string };

@@ -30,6 +30,8 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     maxConcurrency: config.maxConcurrency,
     maxModelLen: config.maxModelLen,
     device: config.device,
+    quantize: config.quantize,
+    skipTokenizer: config.skipTokenizerInit,
   };
 }
 

@@ -9,6 +9,9 @@ const NAMES_SHOWN = 3;
 /** Floating-point dtypes that a server casts into each other while it loads. */
 const isFloat = (dtype: string): boolean => dtype === "F64" || dtype === "F32" || dtype === "F16" || dtype === "BF16";
 
+/** A float, or one of the block types of a GGUF file: floats in their place are rounded as they arrive. */
+const isRounded = (dtype: string): boolean => isFloat(dtype) || /^Q\d_/.test(dtype);
+
 const refuse = (code: ErrorCode, tensor: string, message: string): GatewayError =>
   new GatewayError(code, message, { tensor, phase: "receive" });
 
@@ -46,7 +49,7 @@ export function createManifestCheck(manifest: readonly TensorSpec[] | null, part
         if (spec === undefined) {
           throw refuse("weights_unexpected_tensor", name, `Tensor ${shown} is not part of the served model.`);
         }
-        if (dtype !== spec.dtype && !(spec.castable === true && isFloat(dtype) && isFloat(spec.dtype))) {
+        if (dtype !== spec.dtype && !(spec.castable === true && isFloat(dtype) && isRounded(spec.dtype))) {
           throw refuse(
             "weights_dtype_mismatch",
             name,

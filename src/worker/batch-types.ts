@@ -116,6 +116,10 @@ export interface LoadedModel {
   /** Bytes held by weights in this process. */
   readonly weightBytes: number;
   readonly provider: string;
+  /** How the matrices are held: "fp32", or how many as what; absent in models that have none. */
+  readonly weightFormat?: string;
+  /** Products round their activations: log probabilities are those of a model near this one. */
+  readonly rounded?: boolean;
   release(): void;
 }
 

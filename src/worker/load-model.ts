@@ -167,6 +167,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       digest: source.digest(),
       weightBytes,
       provider: `onnxruntime ${runtime.version} cpu ${showForms(forms)}`,
+      weightFormat: showForms(forms),
+      rounded: forms.size > 0,
       release() {
         decoder.release();
         for (const tensor of tensors.values()) tensor.release();

@@ -16,6 +16,9 @@ export const PROTOCOL_VERSION = 1;
 export interface LoadOptions {
   readonly directory: string;
   readonly device: "auto" | "cpu" | "webgpu" | "cuda";
+  readonly quantize: "auto" | "none" | "keep" | "int8" | "int4";
+  /** Serve token ids alone. */
+  readonly skipTokenizer: boolean;
   readonly maxConcurrency: number;
   readonly maxModelLen: number | undefined;
   /** Sequences that may wait before `too_many_requests`. */
@@ -32,6 +35,8 @@ export interface LoadedInfo {
   readonly digest: WeightDigest;
   readonly weightBytes: number;
   readonly provider: string;
+  /** How the matrices are held: "fp32", or how many as what. */
+  readonly weightFormat?: string;
   readonly tensors: readonly TensorSpec[];
 }
 

@@ -165,7 +165,12 @@ export async function openTensorSource(options: {
       return byteLength;
     };
     return {
-      tensors: names.map((name) => ({ name, dtype: entryOf(name).dtype, shape: entryOf(name).shape })),
+      tensors: names.map((name) => ({
+        name,
+        dtype: entryOf(name).dtype,
+        shape: entryOf(name).shape,
+        ...(base?.castable === true ? { castable: true } : {}),
+      })),
       totalBytes: names.reduce((sum, name) => sum + entryOf(name).byteLength, 0),
       async read(name, target) {
         const columns = entryOf(name).shape[1] ?? 1;

@@ -1,5 +1,5 @@
 /** Writes GGUF files for tests: any header, honest or not, and the shipped model as llama.cpp's converter would write it. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFiles } from "../../src/platform/shared/files.ts";
@@ -186,7 +186,14 @@ export async function convertLlama(
     tensors.push({ name: own, type: kind, shape, bytes: toGgml(kind, values) });
   }
   await weights.close();
-  return { metadata: { ...toLlamaMetadata(config), ...toVocabulary(json("tokenizer.json"), pre) }, tensors };
+  const template = join(directory, "chat_template.jinja");
+  const chat = existsSync(template) ? readFileSync(template, "utf8") : json("tokenizer_config.json").chat_template;
+  const metadata: Record<string, GgufValue> = {
+    ...toLlamaMetadata(config),
+    ...toVocabulary(json("tokenizer.json"), pre),
+    ...(typeof chat === "string" ? { "tokenizer.chat_template": ["string", chat] as const } : {}),
+  };
+  return { metadata, tensors };
 }
 
 const toLlamaMetadata = (config: LlamaConfig): Record<string, GgufValue> => ({

@@ -47,6 +47,8 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
       {
         directory: spec.model,
         device: spec.device,
+        quantize: spec.quantize ?? "auto",
+        skipTokenizer: spec.skipTokenizer ?? false,
         maxConcurrency: spec.maxConcurrency,
         maxModelLen: spec.maxModelLen,
         maxQueue: options.maxQueue,

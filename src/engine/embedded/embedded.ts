@@ -72,6 +72,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     details: {
       provider: loaded.provider,
       weight_bytes: loaded.weightBytes,
+      ...(loaded.weightFormat === undefined ? {} : { weight_format: loaded.weightFormat }),
       vocab_size: loaded.vocabSize,
       max_concurrency: spec.maxConcurrency,
       pid: connection.pid,

@@ -90,7 +90,7 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext):
     stream: options.stream === true,
     includeUsage: options.stream_options?.include_usage === true,
     continuousUsage: options.stream_options?.continuous_usage_stats === true,
-    tokenIds: options.return_token_ids === true,
+    tokenIds: options.return_token_ids ?? context.tokenIds === true,
     tokensAsIds: options.return_tokens_as_token_ids === true,
     logprobs: sampling.logprobs,
     promptLogprobs: sampling.promptLogprobs !== undefined,

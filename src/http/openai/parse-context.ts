@@ -9,5 +9,6 @@ export function parseContextOf(c: Context<AppEnv>): ParseContext {
     requestId,
     created: Math.floor(gateway.ports.clock.now() / 1000),
     maxTokensPerRequest: gateway.config.maxTokensPerRequest,
+    tokenIds: gateway.config.skipTokenizerInit,
   };
 }

@@ -6,6 +6,8 @@ export interface ParseContext {
   /** Seconds since the epoch. */
   readonly created: number;
   readonly maxTokensPerRequest: number;
+  /** Answers carry token ids also where the request does not say: they have no text. */
+  readonly tokenIds?: boolean;
 }
 
 export interface RenderOptions {

@@ -43,6 +43,13 @@ export async function openGgufCheckpoint(files: Files, path: string): Promise<Ch
   };
 }
 
+/** What a file says besides its vocabulary. */
+export async function openGgufNumbers(files: Files, path: string): Promise<{ config: Json; generationConfig: Json }> {
+  const { header, reader } = await openGguf(files, path);
+  await reader.close();
+  return { config: toConfigJson(header), generationConfig: toGenerationJson(header) };
+}
+
 /** The numbers of a file. @throws GatewayError naming the key of the metadata that cannot be used */
 export async function openGgufConfig(files: Files, path: string): Promise<ModelConfig> {
   const { header, reader } = await openGguf(files, path);

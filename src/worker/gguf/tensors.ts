@@ -15,6 +15,8 @@ export interface TensorFiles {
   >;
   /** All bytes of a tensor in order, in whole rows where rows are in another order than in the model. */
   chunks(name: string): AsyncIterable<Uint8Array>;
+  /** Floats are taken in place of these tensors: no trainer sends their types. */
+  readonly castable?: boolean;
   /** Where row i of the file belongs in the model; undefined: where it is. */
   rowOrder?(name: string): ((row: number) => number) | undefined;
   close(): Promise<void>;
@@ -86,6 +88,7 @@ function toTensorFiles(header: GgufHeader, reader: FileReader): TensorFiles {
     metadata.count(`${own}.attention.key_length`) ?? (metadata.count(`${own}.embedding_length`) ?? 0) / heads;
   return {
     tensors,
+    castable: true,
     chunks: (name) => readRows(reader, tensors.get(name)!),
     rowOrder: (name) => (turned?.test(name) ? (row) => toRotaryRow(row, headDim) : undefined),
     close: () => reader.close(),

@@ -3,6 +3,7 @@
  * call throws becomes an `error` message, and only a failing step ends the process.
  */
 import { GatewayError } from "../../errors.ts";
+import { noTokenizer } from "../../text/no-tokenizer.ts";
 import { type CallName, type Calls, type LoadedInfo, type ToWorker, toWireError } from "../protocol.ts";
 import { Controls } from "./controls.ts";
 import { encodePrompt } from "./prompt.ts";
@@ -70,7 +71,9 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
         },
       );
     }
-    return { text: loaded().served.model.tokenizer.decode(tokenIds, false) };
+    const { model } = loaded().served;
+    if (model.skipTokenizer) throw noTokenizer("tokens");
+    return { text: model.tokenizer.decode(tokenIds, false) };
   };
 
   const run = async (

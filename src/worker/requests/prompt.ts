@@ -2,6 +2,7 @@
 import type { Prompt } from "../../contract/generation.ts";
 import { GatewayError } from "../../errors.ts";
 import { toTemplateMessages } from "../../text/messages.ts";
+import { noTokenizer } from "../../text/no-tokenizer.ts";
 import type { ServedModel } from "./served-model.ts";
 
 export interface PreparedPrompt {
@@ -49,6 +50,7 @@ function renderChat(prompt: Extract<Prompt, { kind: "chat" }>, model: ServedMode
  */
 export function encodePrompt(prompt: Prompt, model: ServedModel, now: Date): PreparedPrompt {
   if (prompt.kind === "tokens") return { ids: prompt.ids, text: null };
+  if (model.skipTokenizer) throw noTokenizer(prompt.kind === "chat" ? "messages" : "prompt");
   const text = prompt.kind === "text" ? prompt.text : renderChat(prompt, model, now);
   const limit = model.maxModelLen;
   if (text.length > limit * CHARACTERS_PER_TOKEN) throw tooLong(limit, `at least ${limit + 1}`, limit + 1);

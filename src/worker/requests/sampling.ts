@@ -5,6 +5,7 @@
 import type { GenerateRequest } from "../../contract/generation.ts";
 import { LOGPROBS_LIMIT, type SamplingParams } from "../../contract/sampling.ts";
 import { GatewayError } from "../../errors.ts";
+import { noTokenizer } from "../../text/no-tokenizer.ts";
 import type { ResolvedSampling } from "../batch-types.ts";
 import type { ServedModel } from "./served-model.ts";
 
@@ -88,6 +89,15 @@ function toBadWords(params: SamplingParams, model: ServedModel): readonly (reado
   return out;
 }
 
+/** Scores go to trainers: those of rounded computation only where it was asked for by name. */
+const unscored = (): GatewayError =>
+  new GatewayError(
+    "unsupported",
+    "prompt_logprobs: this replica computes with the blocks of its GGUF file and rounded activations, and scores are to " +
+      "come from float32. Start it with --quantize none for float32, or with --quantize keep to take these.",
+    { param: "prompt_logprobs" },
+  );
+
 /** What holds for the whole request, before the length of a prompt is known. */
 export interface CheckedSampling {
   readonly samples: number;
@@ -149,6 +159,8 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
     params.promptLogprobs ?? (request.echo ? params.logprobs : undefined),
   );
   const stop = params.stop ?? [];
+  if (stop.length > 0 && model.skipTokenizer) throw noTokenizer("stop");
+  if (promptLogprobs >= 0 && model.scores === false) throw unscored();
   if (stop.includes("")) throw refuse("stop", "stop cannot contain an empty string.");
   const stopTokenIds = params.stopTokenIds ?? [];
   if (stopTokenIds.some((id) => !Number.isInteger(id))) {

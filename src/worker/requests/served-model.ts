@@ -1,10 +1,14 @@
 /** What the request layer needs of the served model besides its weights: words, template, defaults, end tokens. */
 import { type Checkpoint, openCheckpoint } from "../../checkpoint/checkpoint.ts";
+import { readConfig, readJsonFile, resolveDirectory } from "../../checkpoint/read-files.ts";
 import type { SamplingParams } from "../../contract/sampling.ts";
+import { GatewayError } from "../../errors.ts";
 import type { Files } from "../../ports.ts";
 import { type ChatTemplate, createChatTemplate } from "../../text/chat-template.ts";
+import { createNoTokenizer } from "../../text/no-tokenizer.ts";
 import { createTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
-import { openGgufCheckpoint } from "../gguf/checkpoint.ts";
+import { openGgufCheckpoint, openGgufNumbers } from "../gguf/checkpoint.ts";
+import type { Json } from "../json-fields.ts";
 
 /** Sampling defaults that generation_config.json may set; vLLM 0.32 takes exactly these (`get_diff_sampling_param`). */
 export type SamplingDefaults = Pick<
@@ -13,7 +17,12 @@ export type SamplingDefaults = Pick<
 >;
 
 export interface ServedModel {
+  /** One that refuses text where the worker was started without. */
   readonly tokenizer: Tokenizer;
+  /** Token ids in and out, no text. */
+  readonly skipTokenizer?: boolean;
+  /** Whether prompts may be scored; absent: yes. */
+  readonly scores?: boolean;
   readonly template: ChatTemplate | null;
   readonly defaults: SamplingDefaults;
   /** The tokenizer's own end token; it ends a sequence without a stop reason. */
@@ -43,17 +52,46 @@ function toDefaults(config: Checkpoint["generationConfig"]): SamplingDefaults {
   };
 }
 
-const openAnyCheckpoint = async (files: Files, path: string): Promise<Checkpoint> =>
-  (await files.stat(path))?.kind === "file" ? await openGgufCheckpoint(files, path) : await openCheckpoint(files, path);
+const toEndIds = (generationConfig: Json, config: Json): number[] => [
+  ...new Set([...idsOf(generationConfig.eos_token_id), ...idsOf(config.eos_token_id)]),
+];
+
+/** What there is to know of a model without its vocabulary. */
+async function openNumbers(files: Files, path: string): Promise<{ config: Json; generationConfig: Json }> {
+  if ((await files.stat(path))?.kind === "file") return await openGgufNumbers(files, path);
+  const root = await resolveDirectory(files, path);
+  const config = (await readConfig(files, root)).value;
+  return {
+    config,
+    generationConfig: (await readJsonFile(files, files.resolve(root, "generation_config.json")))?.value ?? {},
+  };
+}
+
+async function openAnyCheckpoint(files: Files, path: string): Promise<Checkpoint> {
+  if ((await files.stat(path))?.kind === "file") return await openGgufCheckpoint(files, path);
+  try {
+    return await openCheckpoint(files, path);
+  } catch (error) {
+    if (!(error instanceof GatewayError) || !error.message.includes("no tokenizer.json")) throw error;
+    throw new GatewayError(error.code, `${error.message} Or serve token ids alone with --skip-tokenizer-init.`);
+  }
+}
 
 /** The words of a model directory or a GGUF file; the weights are loaded apart. Throws what `openCheckpoint` and `createTokenizer` throw. */
 export async function openWords(
   files: Files,
   directory: string,
-): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize">> {
+  skipTokenizer = false,
+): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize" | "scores">> {
+  if (skipTokenizer) {
+    const { config, generationConfig } = await openNumbers(files, directory);
+    const [eosTokenId, ...extraEosTokenIds] = toEndIds(generationConfig, config);
+    const defaults = toDefaults(generationConfig);
+    return { tokenizer: createNoTokenizer(), skipTokenizer, template: null, defaults, eosTokenId, extraEosTokenIds };
+  }
   const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
-  const configured = [...idsOf(checkpoint.generationConfig.eos_token_id), ...idsOf(checkpoint.config.eos_token_id)];
+  const configured = toEndIds(checkpoint.generationConfig, checkpoint.config);
   const named = tokenizer.specialTokens.eos_token;
   const eosTokenId = (named === undefined ? undefined : tokenizer.tokenId(named)) ?? configured[0];
   return {
@@ -61,6 +99,6 @@ export async function openWords(
     template: checkpoint.chatTemplate === null ? null : createChatTemplate(checkpoint.chatTemplate),
     defaults: toDefaults(checkpoint.generationConfig),
     eosTokenId,
-    extraEosTokenIds: [...new Set(configured)].filter((id) => id !== eosTokenId),
+    extraEosTokenIds: configured.filter((id) => id !== eosTokenId),
   };
 }

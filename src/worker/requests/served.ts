@@ -47,7 +47,7 @@ export async function openServed(
   options: LoadOptions,
   onProgress: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<Served> {
-  const words = await openWords(parts.files, options.directory);
+  const words = await openWords(parts.files, options.directory, options.skipTokenizer);
   const load: ConstructorParameters<typeof ServedWeights>[1] = (sets, progress) =>
     parts.loadModel({
       files: parts.files,
@@ -55,10 +55,17 @@ export async function openServed(
       sets,
       device: options.device,
       maxModelLen: options.maxModelLen,
+      quantize: options.quantize === "keep" ? "auto" : options.quantize,
       onProgress: progress,
     });
   const first = await load(options.sets, onProgress);
-  const model: ServedModel = { ...words, maxModelLen: first.maxModelLen, vocabSize: first.vocabSize };
+  const model: ServedModel = {
+    ...words,
+    maxModelLen: first.maxModelLen,
+    vocabSize: first.vocabSize,
+    // Rounding that nobody asked for by name does not go into scores.
+    scores: first.rounded !== true || options.quantize !== "auto",
+  };
   const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version }, load);
   const batcher = parts.createBatcher(first, options);
 
@@ -95,6 +102,7 @@ export async function openServed(
     digest: first.digest,
     weightBytes: first.weightBytes,
     provider: `${first.provider}, ${availableParallelism()} cores`,
+    ...(first.weightFormat === undefined ? {} : { weightFormat: first.weightFormat }),
     tensors: first.tensors,
   };
   return { model, info, weights, generations, scheduler, flush };
