@@ -19,7 +19,8 @@ declare const Deno: {
 export const WORKER_PERMISSIONS = [
   "--no-prompt",
   "--allow-read",
-  "--allow-sys=systemMemoryInfo",
+  "--allow-sys=systemMemoryInfo,cpus",
+  "--allow-env=TIDEGATE_ONNXRUNTIME_DIR",
   "--allow-ffi",
 ] as const;
 

@@ -8,7 +8,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 /** The refusal of everything that needs words. */
 export const noTokenizer = (param: string): GatewayError =>
   new GatewayError(
-    "invalid_value",
+    "unsupported",
     "This server has no tokenizer (it was started with --skip-tokenizer-init): send the prompt as token ids, and read " +
       "token_ids from the answer. Text prompts, messages, stop strings and bad words need a server with one.",
     { param },

@@ -116,6 +116,8 @@ export interface LoadedModel {
   /** Bytes held by weights in this process. */
   readonly weightBytes: number;
   readonly provider: string;
+  /** What it runs on: the provider's name, the device in words, and why it is not another. */
+  readonly device?: { readonly provider: string; readonly name: string; readonly notes: readonly string[] };
   /** How the matrices are held: "fp32", or how many as what; absent in models that have none. */
   readonly weightFormat?: string;
   /** Products round their activations: log probabilities are those of a model near this one. */

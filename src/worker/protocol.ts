@@ -35,6 +35,8 @@ export interface LoadedInfo {
   readonly digest: WeightDigest;
   readonly weightBytes: number;
   readonly provider: string;
+  /** What it runs on, in words. */
+  readonly device?: string;
   /** How the matrices are held: "fp32", or how many as what. */
   readonly weightFormat?: string;
   readonly tensors: readonly TensorSpec[];

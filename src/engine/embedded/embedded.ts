@@ -71,6 +71,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     weightDigest: digest,
     details: {
       provider: loaded.provider,
+      ...(loaded.device === undefined ? {} : { device: loaded.device }),
       weight_bytes: loaded.weightBytes,
       ...(loaded.weightFormat === undefined ? {} : { weight_format: loaded.weightFormat }),
       vocab_size: loaded.vocabSize,

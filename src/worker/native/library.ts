@@ -1,10 +1,11 @@
 /**
- * Where the ONNX Runtime library of the onnxruntime-node package lies on this machine. Finds the file; loads nothing.
+ * Where the ONNX Runtime library lies on this machine: in a directory that the environment names, else in the
+ * onnxruntime-node package. Its provider libraries are looked for beside it. Finds files; loads nothing.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { arch, platform } from "node:process";
+import { arch, env, platform } from "node:process";
 import { GatewayError } from "../../errors.ts";
 
 /** File names by `process.platform`, as onnxruntime-node 1.30 ships them. */
@@ -14,12 +15,34 @@ const LIBRARY_NAMES: Readonly<Record<string, readonly string[]>> = {
   win32: ["onnxruntime.dll"],
 };
 
+function findIn(directory: string): string {
+  const names = LIBRARY_NAMES[platform] ?? [];
+  const found = names.map((name) => join(directory, name)).find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw new GatewayError(
+    "unsupported",
+    `${ONNXRUNTIME_DIRECTORY} names ${directory}, which holds no ${names.join(" or ")}.`,
+    { param: ONNXRUNTIME_DIRECTORY },
+  );
+}
+
+/** Names a directory with another build of the library, such as one with CUDA. */
+export const ONNXRUNTIME_DIRECTORY = "TIDEGATE_ONNXRUNTIME_DIR";
+
+/** The file that must lie beside the library for CUDA, where CUDA is to be had at all. */
+export const CUDA_PROVIDER: Readonly<Record<string, string>> = {
+  linux: "libonnxruntime_providers_cuda.so",
+  win32: "onnxruntime_providers_cuda.dll",
+};
+
 /**
  * The absolute path of the shared library.
  *
  * @throws GatewayError `unsupported` when the package has none for this operating system and processor.
  */
 export function findOnnxRuntimeLibrary(): string {
+  const named = env[ONNXRUNTIME_DIRECTORY];
+  if (named !== undefined && named !== "") return findIn(named);
   const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
   const directory = join(root, "bin", "napi-v6", platform, arch);
   for (const name of LIBRARY_NAMES[platform] ?? []) {

@@ -5,11 +5,13 @@
  *
  * Function slots: `struct OrtApi` of onnxruntime_c_api.h, append-only between versions, so version 23's order holds.
  */
-import { basename, dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { platform } from "node:process";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
 import { settleKoffi } from "./koffi-settings.ts";
-import { findOnnxRuntimeLibrary } from "./library.ts";
+import { CUDA_PROVIDER, findOnnxRuntimeLibrary } from "./library.ts";
 import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
 
 /** The lowest version of the API with all the functions below. */
@@ -31,6 +33,10 @@ const SLOT = {
   ReleaseSessionOptions: 100,
   AddSessionConfigEntry: 130,
   AddInitializer: 150,
+  SessionOptionsAppendExecutionProvider_CUDA_V2: 204,
+  CreateCUDAProviderOptions: 205,
+  ReleaseCUDAProviderOptions: 208,
+  SessionOptionsAppendExecutionProvider: 216,
 } as const;
 
 /** A pointer as koffi gives it: a number where it fits, else a bigint. */
@@ -52,7 +58,15 @@ export interface OrtTensor {
   release(): void;
 }
 
+/** What runs operators; the CPU takes what another cannot. */
+export type Provider = "cpu" | "webgpu" | "cuda";
+
+/** Long and multi-line native messages are cut to what a person reads. */
+const REASON_LIMIT = 300;
+
 export interface SessionOptions {
+  /** Default: the CPU. */
+  readonly provider?: Provider;
   /** Threads of one operator; the calling thread is the first. */
   readonly threads: number;
   /** false: weights stay in the caller's memory only, at some cost in speed. */
@@ -113,6 +127,10 @@ function loadApi(path: string) {
     releaseSessionOptions: slot("ReleaseSessionOptions", "void", [h]),
     addConfig: slot("AddSessionConfigEntry", h, [h, p, p]),
     addInitializer: slot("AddInitializer", h, [h, p, h]),
+    appendCuda: slot("SessionOptionsAppendExecutionProvider_CUDA_V2", h, [h, h]),
+    createCudaOptions: slot("CreateCUDAProviderOptions", h, [p]),
+    releaseCudaOptions: slot("ReleaseCUDAProviderOptions", "void", [h]),
+    appendProvider: slot("SessionOptionsAppendExecutionProvider", h, [h, p, p, p, "size_t"]),
   };
 }
 
@@ -124,6 +142,16 @@ function callAsync(native: NativeFunction, args: readonly unknown[]): Promise<Po
       else resolve(result);
     });
   });
+}
+
+/** Without it the library writes to standard error, and says no more than this. */
+function checkVulkan(): void {
+  if (platform !== "linux") return;
+  try {
+    koffi.load("libvulkan.so.1").unload();
+  } catch {
+    throw new GatewayError("unsupported", "libvulkan.so.1, through which WebGPU reaches the GPU, is not installed.");
+  }
 }
 
 /** ONNX Runtime, loaded once per process. */
@@ -171,6 +199,44 @@ export class OnnxRuntime {
     return { handle, data, release: () => void this.#api.releaseValue(handle) };
   }
 
+  /** Adds a provider to the options of a session. Throws what it says when it cannot be had. */
+  #append(settings: bigint, provider: Provider): void {
+    const api = this.#api;
+    if (provider === "webgpu") {
+      checkVulkan();
+      const none = pinnedPointers(1);
+      this.#check(api.appendProvider(settings, pinnedString("WebGPU"), none, none, 0));
+    }
+    if (provider !== "cuda") return;
+    const library = CUDA_PROVIDER[platform];
+    if (library === undefined) throw new GatewayError("unsupported", `CUDA is not to be had on ${platform}.`);
+    if (!existsSync(join(dirname(this.#path), library))) {
+      throw new GatewayError("unsupported", `${library} is not in ${dirname(this.#path)}.`);
+    }
+    const options = this.#create(api.createCudaOptions(this.#out));
+    try {
+      this.#check(api.appendCuda(settings, options));
+    } finally {
+      api.releaseCudaOptions(options);
+    }
+  }
+
+  /** Why a provider cannot be had on this machine, in a sentence; null when it can. */
+  probe(provider: Exclude<Provider, "cpu">): string | null {
+    const settings = this.#create(this.#api.createSessionOptions(this.#out));
+    try {
+      this.#append(settings, provider);
+      return null;
+    } catch (error) {
+      const text = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ").trim();
+      // What comes before the last of these is the place in ONNX Runtime's source.
+      const said = text.split(" was false. ").at(-1)!.slice(0, REASON_LIMIT);
+      return /[.!]$/.test(said) ? said : `${said}.`;
+    } finally {
+      this.#api.releaseSessionOptions(settings);
+    }
+  }
+
   /**
    * Compiles a serialized ONNX model on another thread (about a second per 500 MB of weights). Sessions that exist may
    * run meanwhile.
@@ -179,6 +245,7 @@ export class OnnxRuntime {
     const api = this.#api;
     const settings = this.#create(api.createSessionOptions(this.#out));
     try {
+      this.#append(settings, options.provider ?? "cpu");
       // Basic optimisation only (1): the graph is built in its final form.
       this.#check(api.setOptimization(settings, 1));
       this.#check(api.setThreads(settings, options.threads));

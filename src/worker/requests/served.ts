@@ -59,6 +59,13 @@ export async function openServed(
       onProgress: progress,
     });
   const first = await load(options.sets, onProgress);
+  for (const note of first.device?.notes ?? []) {
+    parts.send({ type: "log", level: "info", message: `device auto: ${note}` });
+  }
+  if (first.device !== undefined) {
+    const { provider, name } = first.device;
+    parts.send({ type: "log", level: "info", message: `device: runs on ${provider} (${name})` });
+  }
   const model: ServedModel = {
     ...words,
     maxModelLen: first.maxModelLen,
@@ -103,6 +110,7 @@ export async function openServed(
     weightBytes: first.weightBytes,
     provider: `${first.provider}, ${availableParallelism()} cores`,
     ...(first.weightFormat === undefined ? {} : { weightFormat: first.weightFormat }),
+    ...(first.device === undefined ? {} : { device: `${first.device.provider}: ${first.device.name}` }),
     tensors: first.tensors,
   };
   return { model, info, weights, generations, scheduler, flush };
