@@ -156,7 +156,7 @@ describe("loadModel", () => {
   });
 
   test("device and context length are checked", async () => {
-    await refuses(load({ device: "cuda" }), "unsupported", /"cuda".*auto, cpu/);
+    await refuses(load({ device: "cuda" }), "unsupported", /--device cuda cannot be had: .*--device auto/);
     await refuses(load({ maxModelLen: 5000 }), "invalid_value", /max_model_len.*1024.*5000/);
   });
 });
