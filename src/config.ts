@@ -36,6 +36,18 @@ const flag = z.union([
   z.enum(["true", "false", "1", "0", ""]).transform((text) => text !== "false" && text !== "0"),
 ]);
 
+const UNIT: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4 };
+/** "1536MiB", "4G", "1000000000": a number of bytes, with a unit or without. */
+const bytes = z
+  .union([
+    z.number().int().positive(),
+    z.string().regex(/^\d+(\.\d+)?([kmgt](i?b)?)?$/i, "must be bytes, such as 1536MiB or 4G"),
+  ])
+  .transform((value): number => {
+    const [, amount = "", unit = ""] = /^([\d.]+)(.*)$/.exec(String(value).toLowerCase()) ?? [];
+    return Math.floor(Number(amount) * (unit.includes("i") ? 1024 : 1000) ** (UNIT[unit[0] ?? ""] ?? 0));
+  });
+
 /** Every setting. `describe` is the help text; kebab-case of the name is the flag, TIDEGATE_UPPER_CASE the environment name. */
 export const ConfigSchema = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on. Beyond loopback API keys are required."),
@@ -58,6 +70,9 @@ export const ConfigSchema = z.strictObject({
   skipTokenizerInit: flag
     .default(false)
     .describe("Embedded replicas without a tokenizer: prompts are token ids, answers carry token_ids and no text."),
+  memoryBudget: bytes
+    .optional()
+    .describe("Memory that one embedded replica may take, such as 4GiB; default: what is free when it starts."),
   replicas: integer(1, 64).default(1).describe("Embedded replicas, one worker process each."),
   maxConcurrency: integer(1, 1024).default(32).describe("Sequences that one embedded replica decodes at a time."),
   maxModelLen: integer(1, 1_048_576)

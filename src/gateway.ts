@@ -28,6 +28,14 @@ import { createSyncs, type StartedBy } from "./sync/syncs.ts";
 
 export type { Gateway } from "./gateway-types.ts";
 
+/** What a replica that starts is at, in words. */
+function toLoading({ progress }: Engine): string | null {
+  const { bytesDone, bytesTotal } = progress?.() ?? { bytesDone: 0, bytesTotal: 0 };
+  if (bytesTotal === 0) return null;
+  const percent = Math.floor((100 * bytesDone) / bytesTotal);
+  return `loading weights: ${bytesDone} of ${bytesTotal} bytes (${percent} %)`;
+}
+
 /** Ends a grace period: what still runs when a detach was asked for is cut after this. */
 const DETACH_GRACE_MILLISECONDS = 60_000;
 
@@ -144,7 +152,9 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         return [...cards.values()];
       },
       readiness() {
-        const servers = fleet.replicas().map(({ id, state, lastError }) => ({ id, state, reason: lastError }));
+        const servers = fleet
+          .replicas()
+          .map(({ id, state, lastError, engine }) => ({ id, state, reason: lastError ?? toLoading(engine) }));
         const ready = !draining && servers.some(({ state }) => state === "ready" || state === "syncing");
         const reason = ready
           ? null

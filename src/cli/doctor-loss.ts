@@ -19,8 +19,18 @@ export interface LossTable {
   readonly rows: readonly LossRow[];
   /** Of the model in float32, and the positions compared; null when the measurement did not end. */
   readonly reference: { readonly weightBytes: number; readonly positions: number } | null;
+  /** What the model was loaded on; null when that was not asked for. */
+  readonly device: TriedDevice | null;
   /** Why it did not end. */
   readonly error: string | null;
+}
+
+export interface TriedDevice {
+  readonly provider: string;
+  readonly name: string;
+  readonly notes: readonly string[];
+  /** Operators that the CPU runs all the same. */
+  readonly elsewhere: string;
 }
 
 /** A file's own blocks and 8 bits stay below this on every model measured; llama.cpp's own loss is of this size. */
@@ -33,8 +43,11 @@ export async function measureLoss(
   ports: Pick<Ports, "spawn">,
   model: string,
   forms: readonly string[],
+  asked = "",
 ): Promise<LossTable> {
-  const child = ports.spawn!(new URL("../worker/loss-main.ts", import.meta.url), ["worker", model, forms.join(",")]);
+  const module = new URL("../worker/loss-main.ts", import.meta.url);
+  const child = ports.spawn!(module, ["worker", model, forms.join(","), asked]);
+  let device: TriedDevice | null = null;
   const rows: LossRow[] = [];
   let reference: LossTable["reference"] = null;
   let error: string | null = null;
@@ -53,6 +66,7 @@ export async function measureLoss(
       const said = JSON.parse(line) as { type: string; message: string } & LossRow &
         NonNullable<LossTable["reference"]>;
       if (said.type === "row") rows.push(said);
+      else if (said.type === "device") device = said as unknown as TriedDevice;
       else if (said.type === "reference") reference = said;
       else error = said.message;
     }
@@ -63,7 +77,7 @@ export async function measureLoss(
     const last = complaint.trim().split("\n").at(-1) ?? "";
     error = `the measuring process ended (${exit.signal ?? `exit code ${exit.code}`})${last === "" ? "" : `: ${last}`}`;
   }
-  return { rows, reference, error };
+  return { rows, reference, device, error };
 }
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -119,9 +133,29 @@ function judge(row: LossRow, asked: boolean, acceptLoss: boolean): Finding {
   return { level, subject, found: `${plain}: ${numbers}`, mend: `${instead}${still}` };
 }
 
+/** What runs where. */
+function judgeDevice(device: TriedDevice | null): Finding[] {
+  if (device === null) return [];
+  const { provider, name, notes, elsewhere } = device;
+  const found = [`${provider} (${name})`, ...notes].join("; ");
+  if (elsewhere === "") return [{ level: "ok", subject: "device", found }];
+  const mend = "expect copies between device and CPU at each of them; --device cpu runs all in one place";
+  return [
+    {
+      level: "warning",
+      subject: "device",
+      found: `${found}; these operators would run on the CPU: ${elsewhere}`,
+      mend,
+    },
+  ];
+}
+
 /** A judgement of each row. A form that was asked for and ruins the model is a failure, unless its loss is accepted. */
 export function judgeLoss(table: LossTable, asked: string | undefined, acceptLoss: boolean): Finding[] {
-  const findings = table.rows.map((row) => judge(row, row.form === asked, acceptLoss));
+  const findings = [
+    ...judgeDevice(table.device),
+    ...table.rows.map((row) => judge(row, row.form === asked, acceptLoss)),
+  ];
   if (table.error === null) return findings;
   const mend = "start it with tidegate serve --model and read the log; the message names what is wrong";
   return [...findings, { level: "failure", subject: "model", found: table.error, mend }];

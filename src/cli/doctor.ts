@@ -15,6 +15,7 @@ export interface Finding {
   readonly mend?: string;
 }
 
+const DEVICES = ["auto", "cpu", "webgpu", "cuda"];
 /** What is compared with float32; a directory has no blocks to keep. */
 const LOSS_FORMS = ["keep", "int8", "int4"];
 
@@ -22,6 +23,7 @@ const OPTIONS: Options = {
   upstream: { value: "URL", repeatable: true, help: "A vLLM server to look at." },
   model: { value: "PATH", help: "A model directory or GGUF file to look at; says what each quantisation of it loses." },
   quantize: { value: "keep|int8|int4", help: "Measure the loss of this one alone; it fails when it ruins the model." },
+  device: { value: "auto|cpu|webgpu|cuda", help: "Load the model there, and list operators that would run elsewhere." },
   "accept-loss": { help: "A loss that ruins the model is no failure." },
   "skip-loss": { help: "Do not run the model." },
   port: { value: "N", help: "The port the gateway would listen on. Default: 8000." },
@@ -59,6 +61,9 @@ export const doctor: Command = {
     if (asked !== undefined && !LOSS_FORMS.includes(asked)) {
       throw new UsageError(`--quantize must be one of ${LOSS_FORMS.join(", ")}, got "${asked}"`);
     }
+    if (typeof values.device === "string" && !DEVICES.includes(values.device)) {
+      throw new UsageError(`--device must be one of ${DEVICES.join(", ")}, got "${values.device}"`);
+    }
     if (typeof values.model === "string") {
       const found = await checkModel(io.ports, values.model);
       findings.push(...found);
@@ -66,7 +71,7 @@ export const doctor: Command = {
         const path = io.ports.files!.resolve(values.model);
         const isFile = (await io.ports.files!.stat(path))?.kind === "file";
         const forms = asked === undefined ? LOSS_FORMS.slice(isFile ? 0 : 1) : [asked];
-        loss = await measureLoss(io.ports, path, forms);
+        loss = await measureLoss(io.ports, path, forms, typeof values.device === "string" ? values.device : "");
         table = showLoss(loss);
         findings.push(...judgeLoss(loss, asked, values["accept-loss"] === true));
       }

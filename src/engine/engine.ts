@@ -204,6 +204,8 @@ export interface Engine {
   stop(options: CallOptions): Promise<void>;
   /** One health check; rejects when the replica cannot serve. */
   probe(options: CallOptions): Promise<void>;
+  /** Of a start that is under way: bytes of weights read and to be read; null before and after. */
+  readonly progress?: () => StageProgress | null;
   /** Subscribes to notices; returns the unsubscribe function. */
   subscribe(listener: (notice: EngineNotice) => void): () => void;
   readonly generate?: (request: GenerateRequest, options: CallOptions) => AsyncIterable<GenerateEvent>;
@@ -234,6 +236,9 @@ export type EngineSpec =
       readonly device: "auto" | "cpu" | "webgpu" | "cuda";
       /** How matrices are held; default `auto`. */
       readonly quantize?: "auto" | "none" | "keep" | "int8" | "int4";
+      /** Bytes that the replica may take; undefined = what is free, shared by so many replicas. */
+      readonly memoryBudget?: number | undefined;
+      readonly replicas?: number;
       /** Token ids in and out, no text; default false. */
       readonly skipTokenizer?: boolean;
     }

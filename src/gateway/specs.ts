@@ -31,6 +31,8 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     maxModelLen: config.maxModelLen,
     device: config.device,
     quantize: config.quantize,
+    memoryBudget: config.memoryBudget,
+    replicas: config.replicas,
     skipTokenizer: config.skipTokenizerInit,
   };
 }

@@ -5,6 +5,7 @@
 import type { WeightDigest } from "../contract/ids.ts";
 import type { TensorSpec, WeightSet } from "../engine/engine.ts";
 import type { Files } from "../ports.ts";
+import type { MemoryLimits } from "./memory-budget.ts";
 
 /** Sampling parameters with every default applied and every value checked. */
 export interface ResolvedSampling {
@@ -116,8 +117,16 @@ export interface LoadedModel {
   /** Bytes held by weights in this process. */
   readonly weightBytes: number;
   readonly provider: string;
+  /** What the KV cache may take; absent: half of the machine's memory. */
+  readonly kvBytes?: number;
   /** What it runs on: the provider's name, the device in words, and why it is not another. */
-  readonly device?: { readonly provider: string; readonly name: string; readonly notes: readonly string[] };
+  readonly device?: {
+    readonly provider: string;
+    readonly name: string;
+    readonly notes: readonly string[];
+    /** Operators that the CPU runs all the same; "" = none, or it is the CPU. */
+    readonly elsewhere: string;
+  };
   /** How the matrices are held: "fp32", or how many as what; absent in models that have none. */
   readonly weightFormat?: string;
   /** Products round their activations: log probabilities are those of a model near this one. */
@@ -137,5 +146,7 @@ export interface LoadModelOptions {
   readonly quantize?: "auto" | "none" | "int8" | "int4";
   /** What products with quantised weights do to their other side; default `int8`, as fast as it gets. */
   readonly activations?: "int8" | "float32";
+  /** Checked before a byte is read; absent: not at all. */
+  readonly memory?: MemoryLimits;
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
 }

@@ -58,7 +58,7 @@ class ContinuousBatcher implements Batcher {
     this.#slots = options.maxConcurrency;
     this.#maxQueue = options.maxQueue;
     const { config } = this.#model;
-    const budgetBytes = options.kvCacheBytes ?? availableKvBytes();
+    const budgetBytes = options.kvCacheBytes ?? model.kvBytes ?? availableKvBytes();
     this.#cache = new KvCache(config, { positions: model.maxModelLen, slots: options.maxConcurrency, budgetBytes });
     const slots = options.maxConcurrency * slotBytes(config, model.maxModelLen);
     const fitting = Math.min(budgetBytes - slots, slots, PREFIX_BYTES_LIMIT);

@@ -13,7 +13,9 @@ import { buildDecoderGraph, COS_TABLE, SIN_TABLE } from "./graph/decoder-graph.t
 import { toModelProto } from "./graph/onnx-proto.ts";
 import { placeHeads } from "./graph/pad-heads.ts";
 import { toTensorParts, toWeightPlan } from "./graph/weight-plan.ts";
+import { checkMemory } from "./memory-budget.ts";
 import { type ModelConfig, openModelConfig } from "./model-config.ts";
+import { showElsewhere } from "./native/assignments.ts";
 import { pinnedFloat32, toPinned } from "./native/memory.ts";
 import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
 import { chooseHolding, type Quantize, readBlocks, roundMatrix } from "./read-matrix.ts";
@@ -135,6 +137,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   try {
     const runtime = openOnnxRuntime();
     const quantize = options.quantize ?? "auto";
+    const { memory: limits } = options;
+    const kvBytes = limits === undefined ? undefined : checkMemory(config, source, { quantize, positions, limits });
     const { tensors, packed, forms } = await readInitializers(config, source, quantize, options.onProgress);
     addRotaryTables(tensors, config, positions);
     const { graph, inputNames, outputNames } = buildDecoderGraph(config, positions, forms, options.activations);
@@ -161,7 +165,13 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       digest: source.digest(),
       weightBytes,
       provider: `onnxruntime ${runtime.version} ${device.provider} ${showForms(forms)}`,
-      device: { provider: device.provider, name: device.name, notes: device.notes },
+      device: {
+        provider: device.provider,
+        name: device.name,
+        notes: device.notes,
+        elsewhere: session.assignments === null ? "" : showElsewhere(session.assignments),
+      },
+      ...(kvBytes === undefined ? {} : { kvBytes }),
       weightFormat: showForms(forms),
       rounded: forms.size > 0,
       release() {

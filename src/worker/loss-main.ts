@@ -5,15 +5,16 @@
 import process from "node:process";
 import { GatewayError } from "../errors.ts";
 import { createReadOnlyFiles } from "./files.ts";
-import { compareForms, type LossForm } from "./loss/compare.ts";
+import { compareForms, type LossForm, tryDevice } from "./loss/compare.ts";
 
 const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-/** Arguments: the word for process lists, the model, the forms. */
-const [, model = "", forms = ""] = process.argv.slice(2);
+/** Arguments: the word for process lists, the model, the forms, the device to try. */
+const [, model = "", forms = "", device = ""] = process.argv.slice(2);
 // The parent is gone: nobody reads the answer.
 process.stdin.on("end", () => process.exit(0)).resume();
 try {
+  if (device !== "") say({ type: "device", ...(await tryDevice(createReadOnlyFiles(), model, device as "auto")) });
   const { weightBytes, positions } = await compareForms({
     files: createReadOnlyFiles(),
     model,

@@ -17,6 +17,9 @@ export interface LoadOptions {
   readonly directory: string;
   readonly device: "auto" | "cpu" | "webgpu" | "cuda";
   readonly quantize: "auto" | "none" | "keep" | "int8" | "int4";
+  /** Bytes that this worker may take; undefined = what is free, shared by so many of them. */
+  readonly memoryBudget: number | undefined;
+  readonly replicas: number;
   /** Serve token ids alone. */
   readonly skipTokenizer: boolean;
   readonly maxConcurrency: number;

@@ -27,7 +27,11 @@ const bitsFor = (quantize: Quantize, name: string): 4 | 8 =>
   quantize === "int4" && name !== EMBEDDING && name !== HEAD ? 4 : 8;
 
 /** Chooses for one entry of the plan. */
-export function chooseHolding(entry: WeightPlanEntry, source: TensorSource, quantize: Quantize): Holding {
+export function chooseHolding(
+  entry: WeightPlanEntry,
+  source: Pick<TensorSource, "blockType" | "wasBlocks">,
+  quantize: Quantize,
+): Holding {
   const { name, dims, parts, padding, scale } = entry;
   const [rows = 0, columns = 0] = dims;
   if (quantize === "none" || dims.length !== 2 || scale !== 1 || (!entry.packed && name !== EMBEDDING)) return FLOAT32;

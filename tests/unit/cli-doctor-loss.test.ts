@@ -26,6 +26,7 @@ const RUINED = row({ form: "int4", kl: 0.29, agreement: 0.714 });
 const table = (rows: readonly LossRow[], error: string | null = null): LossTable => ({
   rows,
   reference: { weightBytes: 2 ** 22, positions: 511 },
+  device: null,
   error,
 });
 
@@ -67,6 +68,20 @@ describe("the judgement of a loss", () => {
   });
 });
 
+describe("the device", () => {
+  test("what runs elsewhere is listed", () => {
+    const device = { provider: "webgpu", name: "an adapter", notes: ["no cuda: none."], elsewhere: "ReduceSum ×60" };
+    const [found] = judgeLoss({ ...table([]), device }, undefined, false);
+    assert.equal(found?.level, "warning");
+    assert.match(
+      found!.found,
+      /webgpu \(an adapter\); no cuda: none\.; these operators would run on the CPU: ReduceSum ×60/,
+    );
+    const [fine] = judgeLoss({ ...table([]), device: { ...device, elsewhere: "" } }, undefined, false);
+    assert.equal(fine?.level, "ok");
+  });
+});
+
 describe("the measuring process", () => {
   test("its lines become the table", async () => {
     const lines = [
@@ -79,7 +94,7 @@ describe("the measuring process", () => {
       return toChild(lines.map((line) => `${JSON.stringify(line)}\n`).join(""), "", 0);
     };
     const got = await measureLoss({ spawn }, "/m", ["int8", "int4"]);
-    assert.deepEqual(started, [["loss-main.ts", "worker", "/m", "int8,int4"]]);
+    assert.deepEqual(started, [["loss-main.ts", "worker", "/m", "int8,int4", ""]]);
     assert.equal(got.rows[0]?.kl, 0.004);
     assert.equal(got.reference?.positions, 8);
     assert.equal(got.error, null);

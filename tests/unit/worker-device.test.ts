@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { GatewayError } from "../../src/errors.ts";
 import { chooseDevice } from "../../src/worker/device.ts";
+import { type Graph, toModelProto } from "../../src/worker/graph/onnx-proto.ts";
+import { showElsewhere } from "../../src/worker/native/assignments.ts";
 import { openOnnxRuntime } from "../../src/worker/native/onnxruntime.ts";
 
 const NONE = (provider: string): string => `${provider} is not here.`;
@@ -32,6 +34,29 @@ describe("the device", () => {
     assert.deepEqual([webgpu.provider, webgpu.notes], ["webgpu", ["no cuda: gone."]]);
     assert.deepEqual(chooseDevice("cpu", () => assert.fail("the CPU is not probed")).notes, []);
     assert.match(cpu.name, /\d+ cores/);
+  });
+
+  test("ONNX Runtime says which provider runs which operator", async () => {
+    const graph: Graph = {
+      name: "sum",
+      nodes: [
+        { op: "ReduceSum", domain: "", inputs: ["x", "axes"], outputs: ["y"], attributes: { keepdims: { int: 0 } } },
+      ],
+      inputs: [{ name: "x", type: "float32", dims: ["N", 4] }],
+      outputs: [{ name: "y", type: "float32", dims: ["N"] }],
+      external: [],
+      constants: [{ name: "axes", int64: [1] }],
+    };
+    const runtime = openOnnxRuntime();
+    const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
+      threads: 1,
+      prepack: true,
+      initializers: new Map(),
+      recordAssignments: true,
+    });
+    assert.deepEqual(session.assignments, new Map([["CPUExecutionProvider", new Map([["ReduceSum", 1]])]]));
+    assert.equal(showElsewhere(session.assignments!), "ReduceSum ×1");
+    session.release();
   });
 
   test("the library itself says why: one sentence, whatever it is", () => {

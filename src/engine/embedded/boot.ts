@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Clock, Spawn } from "../../ports.ts";
 import type { LoadedInfo } from "../../worker/protocol.ts";
-import type { CurrentWeights, EngineSpec } from "../engine.ts";
+import type { CurrentWeights, EngineSpec, StageProgress } from "../engine.ts";
 import { WorkerConnection } from "./connection.ts";
 
 export type EmbeddedSpec = Extract<EngineSpec, { kind: "embedded" }>;
@@ -14,6 +14,8 @@ export interface BootOptions {
   readonly spawn: Spawn;
   readonly log: Logger;
   readonly maxQueue: number;
+  /** Hears how far the weights are read. */
+  readonly onProgress?: (progress: StageProgress) => void;
   /** Asked anew at every start. */
   readonly currentWeights: () => CurrentWeights;
 }
@@ -48,6 +50,8 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
         directory: spec.model,
         device: spec.device,
         quantize: spec.quantize ?? "auto",
+        memoryBudget: spec.memoryBudget,
+        replicas: spec.replicas ?? 1,
         skipTokenizer: spec.skipTokenizer ?? false,
         maxConcurrency: spec.maxConcurrency,
         maxModelLen: spec.maxModelLen,
@@ -55,7 +59,7 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
         version: weights.version,
         sets: weights.sets,
       },
-      { signal },
+      { signal, ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }) },
     );
     if (weights.digest !== null && loaded.digest !== weights.digest) {
       throw new GatewayError(

@@ -9,10 +9,11 @@ import { sleep } from "../../lib/deadline.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Ports } from "../../ports.ts";
 import type { LoadedInfo } from "../../worker/protocol.ts";
-import type { CallOptions, CurrentWeights, Engine, EngineInfo, EngineNotice } from "../engine.ts";
+import type { CallOptions, CurrentWeights, Engine, EngineInfo, EngineNotice, StageProgress } from "../engine.ts";
 import { type Booted, bootWorker, type EmbeddedSpec } from "./boot.ts";
 import type { WorkerConnection } from "./connection.ts";
 import { createEmbeddedControl } from "./control.ts";
+import { createLoadLog } from "./load-log.ts";
 import { RestartPolicy } from "./restart.ts";
 import { createEmbeddedWeights } from "./weights.ts";
 
@@ -56,6 +57,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
   const lifetime = new AbortController();
   let state: State = { kind: "new" };
   let restarts = 0;
+  let loading: StageProgress | null = null;
   /** The start or restart under way; never rejects. */
   let starting: Promise<unknown> = Promise.resolve();
   let tensors: LoadedInfo["tensors"] = [];
@@ -83,7 +85,14 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
 
   const boot = async (signal: AbortSignal): Promise<EngineInfo> => {
     const options = { spec, clock, spawn, log, maxQueue: deps.maxQueue ?? DEFAULT_MAX_QUEUE };
-    const booted = await bootWorker({ ...options, currentWeights: deps.currentWeights }, signal);
+    const onProgress = createLoadLog(log, clock, (progress) => {
+      loading = progress;
+    });
+    const booted = await bootWorker({ ...options, onProgress, currentWeights: deps.currentWeights }, signal).finally(
+      () => {
+        loading = null;
+      },
+    );
     try {
       // A pause outlives the worker that was told of it.
       await control.restore(booted.connection, signal);
@@ -183,6 +192,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       // While weights are loaded beside it the worker may be long silent and yet well; the heartbeat has the patience.
       if (!worker.loading) await worker.ping(signal);
     },
+    progress: () => loading,
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

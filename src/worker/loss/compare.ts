@@ -52,6 +52,23 @@ function measure(reference: Run, other: Run, ids: readonly number[]): Loss {
 }
 
 /**
+ * Loads a model on a device and says what runs where.
+ *
+ * @throws GatewayError `unsupported` when a device that was named cannot be had
+ */
+export async function tryDevice(
+  files: Files,
+  directory: string,
+  device: "auto" | "cpu" | "webgpu" | "cuda",
+): Promise<NonNullable<DecoderModel["device"]>> {
+  const model = toDecoderModel(
+    await loadModel({ files, directory, sets: [], device, maxModelLen: 1, onProgress: () => {} }),
+  );
+  model.release();
+  return model.device!;
+}
+
+/**
  * Compares form after form; each row comes as soon as it is measured. A form that holds the weights as an earlier one
  * does gives no row.
  *

@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { platform } from "node:process";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
+import { type Assignments, RECORD_ASSIGNMENTS, readAssignments } from "./assignments.ts";
 import { settleKoffi } from "./koffi-settings.ts";
 import { CUDA_PROVIDER, findOnnxRuntimeLibrary } from "./library.ts";
 import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
@@ -37,6 +38,10 @@ const SLOT = {
   CreateCUDAProviderOptions: 205,
   ReleaseCUDAProviderOptions: 208,
   SessionOptionsAppendExecutionProvider: 216,
+  Session_GetEpGraphAssignmentInfo: 407,
+  EpAssignedSubgraph_GetEpName: 408,
+  EpAssignedSubgraph_GetNodes: 409,
+  EpAssignedNode_GetOperatorType: 412,
 } as const;
 
 /** A pointer as koffi gives it: a number where it fits, else a bigint. */
@@ -67,6 +72,8 @@ const REASON_LIMIT = 300;
 export interface SessionOptions {
   /** Default: the CPU. */
   readonly provider?: Provider;
+  /** Keep which provider runs what; default: where the provider is not the CPU. */
+  readonly recordAssignments?: boolean;
   /** Threads of one operator; the calling thread is the first. */
   readonly threads: number;
   /** false: weights stay in the caller's memory only, at some cost in speed. */
@@ -78,6 +85,8 @@ export interface SessionOptions {
 /** A compiled graph. Names are bound by position: `bind` once, `run` often. */
 export interface OrtSession {
   readonly handle: bigint;
+  /** Which provider runs what; null when it was not recorded. */
+  readonly assignments: Assignments | null;
   release(): void;
 }
 
@@ -128,6 +137,12 @@ function loadApi(path: string) {
     addConfig: slot("AddSessionConfigEntry", h, [h, p, p]),
     addInitializer: slot("AddInitializer", h, [h, p, h]),
     appendCuda: slot("SessionOptionsAppendExecutionProvider_CUDA_V2", h, [h, h]),
+    assignments: () => ({
+      subgraphs: slot("Session_GetEpGraphAssignmentInfo", h, [h, p, p]),
+      provider: slot("EpAssignedSubgraph_GetEpName", h, [h, p]),
+      nodes: slot("EpAssignedSubgraph_GetNodes", h, [h, p, p]),
+      operator: slot("EpAssignedNode_GetOperatorType", h, [h, p]),
+    }),
     createCudaOptions: slot("CreateCUDAProviderOptions", h, [p]),
     releaseCudaOptions: slot("ReleaseCUDAProviderOptions", "void", [h]),
     appendProvider: slot("SessionOptionsAppendExecutionProvider", h, [h, p, p, p, "size_t"]),
@@ -256,6 +271,8 @@ export class OnnxRuntime {
         // The place of external data must exist although the bytes come from `initializers` and it is never read.
         ["session.model_external_initializers_file_folder_path", dirname(this.#path)],
       ];
+      const record = options.recordAssignments ?? (options.provider ?? "cpu") !== "cpu";
+      if (record) config.push([...RECORD_ASSIGNMENTS]);
       for (const [key, value] of config) {
         this.#check(api.addConfig(settings, pinnedString(key), pinnedString(value)));
       }
@@ -268,7 +285,10 @@ export class OnnxRuntime {
       const status = await callAsync(api.createSessionFromArray, [this.#env, bytes, bytes.length, settings, out]);
       this.#check(status);
       const handle = out[0]!;
-      return { handle, release: () => void api.releaseSession(handle) };
+      const assignments = record
+        ? readAssignments(api.assignments(), handle, (code) => this.#check(code as Pointer))
+        : null;
+      return { handle, assignments, release: () => void api.releaseSession(handle) };
     } finally {
       api.releaseSessionOptions(settings);
     }

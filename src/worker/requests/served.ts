@@ -48,6 +48,7 @@ export async function openServed(
   onProgress: (bytesDone: number, bytesTotal: number) => void,
 ): Promise<Served> {
   const words = await openWords(parts.files, options.directory, options.skipTokenizer);
+  let started = false;
   const load: ConstructorParameters<typeof ServedWeights>[1] = (sets, progress) =>
     parts.loadModel({
       files: parts.files,
@@ -56,15 +57,25 @@ export async function openServed(
       device: options.device,
       maxModelLen: options.maxModelLen,
       quantize: options.quantize === "keep" ? "auto" : options.quantize,
+      memory: {
+        slots: options.maxConcurrency,
+        // A second set of weights beside the first is not what the budget is for: it is checked against what is free.
+        budgetBytes: started ? undefined : options.memoryBudget,
+        replicas: started ? 1 : (options.replicas ?? 1),
+      },
       onProgress: progress,
     });
   const first = await load(options.sets, onProgress);
+  started = true;
   for (const note of first.device?.notes ?? []) {
     parts.send({ type: "log", level: "info", message: `device auto: ${note}` });
   }
   if (first.device !== undefined) {
-    const { provider, name } = first.device;
+    const { provider, name, elsewhere } = first.device;
     parts.send({ type: "log", level: "info", message: `device: runs on ${provider} (${name})` });
+    if (elsewhere !== "") {
+      parts.send({ type: "log", level: "warn", message: `device: these operators run on the CPU: ${elsewhere}` });
+    }
   }
   const model: ServedModel = {
     ...words,
