@@ -1,7 +1,9 @@
 /** Every command of the README, run as written; a command block that no case here knows fails the test. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { Fleet } from "../../src/contract/control/fleet.ts";
@@ -31,6 +33,11 @@ function shell(command: string, url: string): Promise<string> {
   );
 }
 
+/** What `npm run example:grpo` runs, on the runtime of this test. */
+const example = [process.execPath, ...runArguments("examples/grpo-arithmetic/run.mjs")]
+  .map((part) => `'${part}'`)
+  .join(" ");
+
 describe("README", () => {
   const commands = blocks("sh");
   const find = (text: string): string => {
@@ -38,11 +45,12 @@ describe("README", () => {
     assert.ok(found.length > 0, `no command block has ${text}`);
     return found[0] as string;
   };
-  const [start, first, sync, http, upstreams, servers, container] = [
+  const [start, first, sync, http, grpo, upstreams, servers, container] = [
     find("npm start    #"),
     find("curl -i"),
     find("tidegate -- sync"),
     find("/api/weight-syncs"),
+    find("example:grpo"),
     find("--upstream"),
     find("tidegate -- servers"),
     find("docker build"),
@@ -54,7 +62,7 @@ describe("README", () => {
   after(() => served?.stop());
 
   test("every command block is known here", () => {
-    assert.deepEqual(new Set(commands), new Set([start, first, sync, http, upstreams, servers, container]));
+    assert.deepEqual(new Set(commands), new Set([start, first, sync, http, grpo, upstreams, servers, container]));
   });
 
   test("the first question is answered by version 0", async () => {
@@ -74,6 +82,19 @@ describe("README", () => {
     await shell(http, served.url);
     const { body } = await json<Fleet>(`${served.url}/api/fleet`);
     assert.equal(body.weight_version, 3);
+  });
+
+  test("the example learns by one command (one small step of it)", async () => {
+    const out = await mkdtemp(join(tmpdir(), "tidegate-grpo-"));
+    try {
+      const small = `--steps 1 --prompts 4 --samples 4 --out '${out}'`;
+      const output = await shell(grpo.trim().replace("npm run example:grpo", `${example} ${small}`), served.url);
+      assert.match(output, /step 1: rollouts of version 0/);
+      assert.match(output, /held-out sums: \d+ of 250 right .* with weight version 1/);
+      assert.match(await readFile(join(out, "typescript.svg"), "utf8"), /^<svg /);
+    } finally {
+      await rm(out, { recursive: true });
+    }
   });
 
   test("servers shows the replica", async () => {

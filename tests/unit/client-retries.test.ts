@@ -30,6 +30,8 @@ describe("repeats", () => {
       const steps = script[call];
       const step =
         steps === undefined ? json(404, { detail: "Not Found" }) : steps.length > 1 ? steps.shift() : steps[0];
+      // Bun repeats by itself what was lost on a connection that it had kept: here every one is new.
+      response.setHeader("connection", "close");
       request.resume();
       request.on("end", () => step?.(request, response));
     });
@@ -54,12 +56,12 @@ describe("repeats", () => {
     const { client, events } = start({ "POST /v1/completions": [busy(), drop, json(200, COMPLETION)] });
     assert.deepEqual(await client.generate("a"), ["hi"]);
     assert.equal(calls("POST /v1/completions"), 3);
+    assert.deepEqual([events[0]?.attempt, events[0]?.delaySeconds], [2, 0]);
+    for (const { reason } of events) assert.match(reason, /^sampling changes nothing on the server/);
+    // A lost connection is repeated by Deno itself, before anybody is asked.
     assert.deepEqual(
-      events.map(({ attempt, reason, delaySeconds }) => [attempt, reason.split(",")[0], delaySeconds]),
-      [
-        [2, "sampling changes nothing on the server", 0],
-        [3, "sampling changes nothing on the server", 1],
-      ],
+      events.slice(1).map(({ attempt, delaySeconds }) => [attempt, delaySeconds]),
+      "Deno" in globalThis ? [] : [[3, 1]],
     );
     assert.equal(events[0]?.failure, "status 503");
   });
@@ -106,14 +108,14 @@ describe("repeats", () => {
   test("a weight sync whose answer was lost is repeated under one Idempotency-Key; its state is read again", async () => {
     const { client, events } = start({
       "POST /api/weight-syncs": [drop, json(202, { ...done, state: "running", phase: "stage" })],
-      // Bun repeats a read on a connection that it kept by itself, so the first loss may not be seen.
-      "GET /api/weight-syncs/s": [drop, drop, json(200, done)],
+      "GET /api/weight-syncs/s": [drop, json(200, done)],
     });
     const { version } = await client.updateModelParams(new Uint8Array(16));
     assert.equal(version, 4);
     const keys = seen.filter(({ call }) => call === "POST /api/weight-syncs").map(({ key }) => key);
     assert.equal(keys.length, 2);
     assert.ok(keys[0] !== undefined && keys[0] === keys[1]);
+    if ("Deno" in globalThis) return;
     assert.match(events[0]?.reason ?? "", /Idempotency-Key/);
     assert.match(events[1]?.reason ?? "", /reading changes nothing/);
   });
