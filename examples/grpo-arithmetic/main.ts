@@ -6,6 +6,7 @@
  *                           [--rate X] [--url URL] [--out DIRECTORY]
  */
 import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -97,9 +98,12 @@ const settings = {
   rate: Number(values.rate),
   updates: 4,
 };
-const lines: LogLine[] = [];
+await mkdir(values.out, { recursive: true });
+const log = `${values.out}/${trainer}.jsonl`;
+await writeFile(log, "");
+// Written as it comes: what was learned before an interruption can still be drawn.
 const onLine = (line: LogLine): void => {
-  lines.push(line);
+  appendFileSync(log, `${JSON.stringify(line)}\n`);
   console.log(toSentence(line));
 };
 const served = values.url === undefined ? await startGateway() : { url: values.url, stop: async () => undefined };
@@ -110,8 +114,5 @@ try {
 } finally {
   await served.stop();
 }
-await mkdir(values.out, { recursive: true });
-const log = `${values.out}/${trainer}.jsonl`;
-await writeFile(log, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 await writeFile(`${values.out}/${trainer}.svg`, toPlot(await readFile(log, "utf8")));
 console.log(`log: ${log}\nplot: ${values.out}/${trainer}.svg`);
