@@ -90,7 +90,8 @@ export function toPlot(log: string): string {
   const steps = lines.filter((entry) => entry.kind === "step");
   const last = Math.max(1, ...evaluations.map(({ step }) => step));
   const at = (step: number): number => LEFT + (INNER * step) / last;
-  const ticks = Array.from({ length: 9 }, (_, index) => Math.round((index * last) / 8));
+  const every = last <= 10 ? 1 : last <= 50 ? 5 : 10 * Math.ceil(last / 100);
+  const ticks = Array.from({ length: Math.floor(last / every) + 1 }, (_, index) => index * every);
   const title = `GRPO on sums through the gateway: ${last} steps`;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="12" fill="#333" role="img" aria-label="${title}">`,
@@ -98,7 +99,7 @@ export function toPlot(log: string): string {
     text(LEFT, 20, title, 'font-size="15" font-weight="600" fill="#111"'),
     ...upper(evaluations, steps, at),
     ...lower(steps, at),
-    ...new Set(ticks.map((tick) => text(at(tick), LOWER_TOP + LOWER + 16, String(tick), 'text-anchor="middle"'))),
+    ...ticks.map((tick) => text(at(tick), LOWER_TOP + LOWER + 16, String(tick), 'text-anchor="middle"')),
     "</svg>",
   ].join("\n")}\n`;
 }

@@ -1,8 +1,11 @@
-/** examples/grpo-arithmetic: its mathematics, and a few steps of its TypeScript trainer through a gateway. */
+/** examples/grpo-arithmetic: its mathematics, a few steps of its TypeScript trainer, and that its page shows what its logs hold. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { LogLine, StepLine } from "../../examples/grpo-arithmetic/log.ts";
+import { toPlot } from "../../examples/grpo-arithmetic/plot.ts";
 import { createRandom, readSums, reward } from "../../examples/grpo-arithmetic/task.ts";
 import { Arena } from "../../examples/grpo-arithmetic/typescript/matmul.ts";
 import { Model } from "../../examples/grpo-arithmetic/typescript/model.ts";
@@ -133,4 +136,45 @@ describe("the GRPO example through a gateway", () => {
     assert.equal(body.weight_version, 3);
     assert.equal(body.weight_digest, steps.at(-1)?.digest);
   });
+});
+
+const folder = `${repository}examples/grpo-arithmetic/`;
+
+describe("the page of the GRPO example", () => {
+  test("there is a run of the trainer that needs nothing", () =>
+    assert.ok(existsSync(`${folder}runs/typescript.jsonl`)));
+  for (const trainer of ["typescript", "python"].filter((name) => existsSync(`${folder}runs/${name}.jsonl`))) {
+    test(`${trainer}: the plot is that of the log, the figures of the page are the log's`, async () => {
+      const log = await readFile(`${folder}runs/${trainer}.jsonl`, "utf8");
+      assert.equal(await readFile(`${folder}runs/${trainer}.svg`, "utf8"), toPlot(log));
+      const lines = log
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as LogLine);
+      const evaluations = lines.filter((line) => line.kind === "evaluation");
+      const steps = lines.filter((line) => line.kind === "step");
+      const [first, last] = [evaluations[0]!, evaluations.at(-1)!];
+      assert.ok((last.right - first.right) / last.of >= 0.2);
+      assert.ok(steps.every(({ logprob_delta_mean }) => logprob_delta_mean <= 1e-3));
+      assert.ok(steps.every(({ step, weight_version }) => weight_version === step - 1));
+      const end = lines.find((line) => line.kind === "end")!;
+      const page = await readFile(`${folder}README.md`, "utf8");
+      const row = page.split("\n").find((line) => line.startsWith(`| \`${trainer}\``)) ?? "";
+      const share = ({ right, of }: typeof first): string => `${((100 * right) / of).toFixed(1)} %`;
+      const worst = Math.max(...steps.map(({ logprob_delta_mean }) => logprob_delta_mean)).toExponential(1);
+      const twenty = evaluations.find(({ right, of }) => (right - first.right) / of >= 0.2)!;
+      assert.ok(twenty.elapsed_s < 600, `20 points took ${twenty.elapsed_s} s`);
+      for (const figure of [
+        `${twenty.elapsed_s.toFixed(0)} s`,
+        share(first),
+        share(last),
+        worst,
+        `${steps.length}`,
+        `${end.elapsed_s.toFixed(0)} s`,
+      ]) {
+        assert.ok(row.includes(figure), `${figure} is not in ${row}`);
+      }
+      assert.ok(existsSync(`${folder}runs/${trainer}.svg`) && page.includes(`runs/${trainer}.svg`));
+    });
+  }
 });
