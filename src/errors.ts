@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   method_not_allowed: { status: 405, type: "BadRequestError", retryable: false },
   conflict: { status: 409, type: "ConflictError", retryable: false },
   sync_in_progress: { status: 409, type: "ConflictError", retryable: true },
+  insufficient_memory: { status: 409, type: "ConflictError", retryable: true },
   idempotency_conflict: { status: 409, type: "ConflictError", retryable: false },
   version_unavailable: { status: 412, type: "PreconditionFailedError", retryable: true },
   payload_too_large: { status: 413, type: "BadRequestError", retryable: false },

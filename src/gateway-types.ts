@@ -5,7 +5,9 @@
 import type { Config } from "./config.ts";
 import type { ChatFormatRequest, ChatFormatResult } from "./contract/control/chat-formats.ts";
 import type { AuditEntry, Fleet, FleetEvent } from "./contract/control/fleet.ts";
+import type { CreateLease, GenerationLease, LeaseEvent } from "./contract/control/generation-leases.ts";
 import type { OffloadPlan, OffloadPlanRequest } from "./contract/control/offload-plans.ts";
+import type { ModelResidency, PutResidency } from "./contract/control/residency.ts";
 import type { AttachServer, PatchServer, Server } from "./contract/control/servers.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "./contract/control/weight-syncs.ts";
 import type { WeightFileList } from "./contract/control/weight-tensors.ts";
@@ -230,6 +232,27 @@ export interface Gateway {
   readonly offloadPlans: {
     /** Resolves a DeepSpeed configuration and places a model by it; reads headers, changes nothing. */
     create(request: OffloadPlanRequest): Promise<OffloadPlan>;
+  };
+
+  readonly residency: {
+    /** Where the weights of a model are, per replica; the workers are asked. */
+    get(model: string, signal: AbortSignal): Promise<ModelResidency>;
+    /** Moves them, on all replicas or on none. */
+    put(model: string, request: PutResidency, signal: AbortSignal): Promise<ModelResidency>;
+  };
+
+  readonly leases: {
+    /** Resolves when the groups are in memory. Rejects with the reason, and nothing is held then. */
+    create(request: CreateLease, by: { readonly actor: string }, signal: AbortSignal): Promise<GenerationLease>;
+    /** Throws `not_found`. */
+    get(id: string): GenerationLease;
+    list(page: Page): readonly GenerationLease[];
+    /** Throws `conflict` for a lease that has ended. */
+    renew(id: string, ttlSeconds: number): GenerationLease;
+    /** Resolves when bytes per tier are as before. A lease that has ended stays as it ended. */
+    release(id: string, signal: AbortSignal): Promise<GenerationLease>;
+    /** The lease as it is, then every change; ends with it. When the signal aborts, the lease is released. */
+    follow(id: string, signal: AbortSignal): AsyncIterable<LeaseEvent>;
   };
 
   readonly audit: {

@@ -16,6 +16,8 @@ import { createStreamWatch } from "./gateway/forward.ts";
 import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
+import { createLeases } from "./gateway/residency/leases.ts";
+import { createResidencies } from "./gateway/residency/residencies.ts";
 import { kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
@@ -83,7 +85,16 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   };
   const spoolDir =
     config.spoolDir ?? (ports.temporaryDirectory && `${ports.temporaryDirectory}/tidegate-${ports.random.uuid()}`);
-  const syncs = createSyncs({ fleet, ports, log, onChange: onSync, ...(spoolDir === undefined ? {} : { spoolDir }) });
+  const residencies = createResidencies({ fleet, ports, log });
+  const leases = createLeases({ fleet, residencies, ports, log, metrics });
+  const syncs = createSyncs({
+    fleet,
+    ports,
+    log,
+    barrier: leases.barrier,
+    onChange: onSync,
+    ...(spoolDir === undefined ? {} : { spoolDir }),
+  });
 
   const offers = createWeightOffers(ports.files, ports.random, config.advertiseUrl);
   const makeEngine = (spec: EngineSpec): Engine =>
@@ -132,6 +143,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       const timer = clock.timer(config.drainTimeout * 1000, () =>
         grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
       );
+      await leases.stop();
       await syncs.stop();
       await fleet.stop(grace.signal);
       timer.cancel();
@@ -215,6 +227,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     versions: syncs.versions,
     chatFormats: createChatFormats(ports, log),
     offloadPlans: createOffloadPlans(ports),
+    residency: residencies,
+    leases: leases.api,
     audit,
   };
 }

@@ -26,11 +26,27 @@ export {
   type WeightsInput,
   wrapAsList,
 } from "./client/mod.ts";
+export {
+  type ConfiguredModel,
+  type OffloadableModel,
+  type OffloadedModel,
+  type PrepareOptions,
+  prepareDeepspeed,
+} from "./client/prepare-deepspeed.ts";
+export { connectModel, type ServedModel } from "./client/served-model.ts";
+export { type UnwrapOptions, type UnwrappedModel, unwrapModelForGeneration } from "./client/unwrap-model.ts";
 export { VLLMClient } from "./client/vllm-client.ts";
 export type { BroadcastResult, CheckpointInput } from "./client/weight-group.ts";
 export { type Config, parseConfig } from "./config.ts";
 export { GatewayError } from "./errors.ts";
 export { createGateway } from "./gateway.ts";
 export type { Gateway } from "./gateway-types.ts";
-export { openCheckpoint, saveCheckpoint } from "./platform/checkpoints.ts";
+export {
+  type Accelerator,
+  createAccelerator,
+  type DeepspeedPlugin,
+  type DeepspeedPluginArguments,
+  toPluginConfig,
+} from "./offload/accelerator.ts";
+export { openAccelerator, openCheckpoint, saveCheckpoint } from "./platform/checkpoints.ts";
 export type { Ports } from "./ports.ts";

@@ -4,8 +4,16 @@ import { listAudit } from "./audit.ts";
 import { createChatFormat } from "./chat-formats.ts";
 import { streamEvents, streamWeightSyncEvents } from "./events.ts";
 import { getFleet } from "./fleet.ts";
+import {
+  createGenerationLease,
+  getGenerationLease,
+  listGenerationLeases,
+  releaseGenerationLease,
+  renewGenerationLease,
+} from "./generation-leases.ts";
 import { createOffloadPlan } from "./offload-plans.ts";
 import { refitServer } from "./refit-server.ts";
+import { getModelResidency, putModelResidency } from "./residency.ts";
 import { attachServer, detachServer, getServer, listServers, patchServer } from "./servers.ts";
 import { abortWeightSync, dryRunWeightSync, getWeightSync, listWeightSyncs, startWeightSync } from "./weight-syncs.ts";
 import { fetchWeightFile, listWeightFiles } from "./weight-tensors.ts";
@@ -31,6 +39,13 @@ export const controlRoutes: readonly AnyRoute[] = [
   getWeightVersion,
   createChatFormat,
   createOffloadPlan,
+  getModelResidency,
+  putModelResidency,
+  createGenerationLease,
+  listGenerationLeases,
+  getGenerationLease,
+  renewGenerationLease,
+  releaseGenerationLease,
   streamEvents,
   listAudit,
 ];

@@ -50,8 +50,8 @@ export const createOffloadPlan = defineRoute({
         ["weights_duplicate_tensor", 'Tensor "a" is in a.safetensors and again in b.safetensors.', { tensor: "a" }],
         [
           "limit_exceeded",
-          "zero_optimization.offload_param.max_in_cpu is 1000 elements, and layers.0 alone has 262144: 522288 bytes are missing. Raise max_in_cpu to 262144 at least.",
-          { param: "zero_optimization.offload_param.max_in_cpu", missing_bytes: 522288 },
+          "zero_optimization.offload_param.max_in_cpu is 1000 elements; a step needs the largest tensor of layers.0, 65536: 129072 bytes are missing. Raise max_in_cpu to 65536 at least.",
+          { param: "zero_optimization.offload_param.max_in_cpu", missing_bytes: 129072 },
         ],
       ),
     },

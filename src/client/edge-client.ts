@@ -7,6 +7,7 @@ import { wrapAsList } from "../lib/wrap-as-list.ts";
 import { splitChat, toConversations } from "./chat-input.ts";
 import type { BroadcastOptions, CommunicatorOptions } from "./communicator.ts";
 import type { Completion } from "./completion.ts";
+import { registerConnection } from "./connection-of.ts";
 import { detectServer, type ServerFacts } from "./detect.ts";
 import { ConnectionError, ServerError, WeightSyncError } from "./errors.ts";
 import { healthFailure } from "./health.ts";
@@ -72,6 +73,7 @@ export class EdgeClient {
       retries: options.retries ?? 3,
       onRetry: options.onRetry,
     };
+    registerConnection(this, this.#connection);
   }
 
   get #requestSeconds(): number {

@@ -15,7 +15,7 @@ export interface Connection {
 }
 
 export interface CallInit {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as JSON. */
   readonly json?: unknown;
   /** Sent as it is. A stream can be sent only once. */

@@ -22,10 +22,11 @@ export interface Accelerator {
   readonly device: string;
   /** 0 to `numProcesses` - 1. */
   readonly processIndex: number;
-  readonly numProcesses: number;
+  /** Default 1. */
+  readonly numProcesses?: number;
   readonly mixedPrecision: MixedPrecision;
-  /** null: the run does not use DeepSpeed. */
-  readonly deepspeedPlugin: DeepspeedPlugin | null;
+  /** null or left out: the run does not use DeepSpeed. */
+  readonly deepspeedPlugin?: DeepspeedPlugin | null;
 }
 
 /** Arguments of accelerate's `DeepSpeedPlugin`, as Python and the launch file spell them. */

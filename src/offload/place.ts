@@ -9,6 +9,9 @@ import { OFFLOAD_PARAM } from "./deepspeed-fields.ts";
 /** As the engine port has it. */
 export type PlanTier = "device" | "cpu" | "disk";
 
+/** As many as the worker takes. */
+const BUFFER_LIMIT = 64;
+
 /** What of a configuration decides. Sizes in elements, as DeepSpeed counts. */
 export interface OffloadPolicy {
   /** Where weights wait that are not in use; `none` = they stay on the device. */
@@ -58,16 +61,21 @@ export function toOffloadPolicy(config: DeepspeedConfig, offloadToCpu: boolean):
 export interface Sized {
   readonly name: string;
   readonly elements: number;
+  /** Of its largest tensor: what is under way at a time while the group is on disk. */
+  readonly largest: number;
 }
 
 export interface Placement {
   readonly tiers: ReadonlyMap<string, PlanTier>;
-  /** Groups that are under way from disk at a time; 0 when nothing is streamed. */
+  /** Tensors that are under way from disk at a time; 0 when nothing is streamed. */
   readonly buffers: number;
 }
 
 /** Names of the groups that stay on the device whatever is offloaded. */
-export function persistentGroups(groups: readonly Sized[], policy: OffloadPolicy): Set<string> {
+export function persistentGroups(
+  groups: readonly { readonly name: string; readonly elements: number }[],
+  policy: OffloadPolicy,
+): Set<string> {
   const out = new Set<string>();
   let sum = 0;
   for (const { name, elements } of groups) {
@@ -78,23 +86,25 @@ export function persistentGroups(groups: readonly Sized[], policy: OffloadPolicy
   return out;
 }
 
-function cannotFit(policy: OffloadPolicy, largest: Sized, room: number, bytesPerElement: number): GatewayError {
-  const missing = Math.ceil((largest.elements - room) * bytesPerElement);
+function cannotFit(policy: OffloadPolicy, kept: number, piece: Sized, bytesPerElement: number): GatewayError {
+  const missing = kept + piece.largest - policy.maxInCpu;
+  const bytes = Math.ceil(missing * bytesPerElement);
   const param = "zero_optimization.offload_param.max_in_cpu";
+  const beside = kept === 0 ? "" : ` beside ${kept} that stay in memory`;
   return new GatewayError(
     "limit_exceeded",
-    `${param} is ${policy.maxInCpu} elements, and ${largest.name} alone has ${largest.elements}: ${missing} bytes are missing. Raise max_in_cpu to ${policy.maxInCpu + largest.elements - room} at least.`,
-    { param, missingBytes: missing },
+    `${param} is ${policy.maxInCpu} elements; a step needs the largest tensor of ${piece.name}, ${piece.largest}${beside}: ${bytes} bytes are missing. Raise max_in_cpu to ${kept + piece.largest} at least.`,
+    { param, missingBytes: bytes },
   );
 }
 
 /**
- * Places groups, which come in the order of use. With nvme, the first groups stay in memory as far as `maxInCpu` goes,
- * less the buffers that the others are streamed through; there are fewer buffers than asked for rather than more of the
- * budget than half in them.
+ * Places groups, which come in the order of use. With nvme, those stay in memory that fit into `maxInCpu` beside the
+ * buffers that the others are streamed through; there are fewer buffers than asked for where they would not fit. The
+ * worker places by the same rule when the plan is applied.
  *
  * @param bytesPerElement - For the message of a budget that is too small.
- * @throws GatewayError `limit_exceeded` with the missing bytes when not one group fits.
+ * @throws GatewayError `limit_exceeded` with the missing bytes when not one tensor fits.
  */
 export function placeGroups(groups: readonly Sized[], policy: OffloadPolicy, bytesPerElement: number): Placement {
   const tiers = new Map<string, PlanTier>();
@@ -103,22 +113,24 @@ export function placeGroups(groups: readonly Sized[], policy: OffloadPolicy, byt
     return { tiers, buffers: 0 };
   }
   const persistent = persistentGroups(groups, policy);
-  const others = groups.filter(({ name }) => !persistent.has(name));
   for (const { name } of groups) tiers.set(name, persistent.has(name) ? "device" : "cpu");
-  const total = (list: readonly Sized[]): number => list.reduce((sum, { elements }) => sum + elements, 0);
-  if (policy.device === "cpu" || total(groups) <= policy.maxInCpu) return { tiers, buffers: 0 };
+  const total = groups.reduce((sum, { elements }) => sum + elements, 0);
+  if (policy.device === "cpu" || total <= policy.maxInCpu) return { tiers, buffers: 0 };
 
-  const room = policy.maxInCpu - total(groups.filter(({ name }) => persistent.has(name)));
-  const largest = others.reduce((most, one) => (one.elements > most.elements ? one : most));
-  if (largest.elements > room) throw cannotFit(policy, largest, room, bytesPerElement);
-  const fitting = Math.floor(room / 2 / largest.elements);
-  const buffers = Math.max(1, Math.min(policy.bufferCount, others.length, fitting));
-  let left = room - buffers * largest.elements;
-  let full = false;
-  for (const { name, elements } of others) {
-    full ||= elements > left;
-    if (full) tiers.set(name, "disk");
-    else left -= elements;
+  const streamed = groups.filter(({ name }) => !persistent.has(name));
+  let kept = total - streamed.reduce((sum, { elements }) => sum + elements, 0);
+  const first = streamed[0];
+  // Persistent groups alone may be over the budget: then nothing else waits on disk, and they are still too many.
+  const widest = streamed.reduce((most, one) => (one.largest > most.largest ? one : most), first ?? groups[0]!);
+  if (kept + widest.largest > policy.maxInCpu) throw cannotFit(policy, kept, widest, bytesPerElement);
+  let buffers = Math.min(policy.bufferCount, BUFFER_LIMIT);
+  while (buffers > 1 && kept + buffers * widest.largest > policy.maxInCpu) buffers -= 1;
+  for (const group of [...streamed]) {
+    const piece = Math.max(...streamed.map(({ largest }) => largest));
+    if (kept + group.elements + buffers * piece > policy.maxInCpu) continue;
+    kept += group.elements;
+    streamed.splice(streamed.indexOf(group), 1);
   }
-  return { tiers, buffers };
+  for (const { name } of streamed) tiers.set(name, "disk");
+  return { tiers, buffers: streamed.length === 0 ? 0 : buffers };
 }

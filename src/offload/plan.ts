@@ -18,7 +18,6 @@ import { type OffloadPolicy, persistentGroups, placeGroups, toOffloadPolicy } fr
 export interface PlanInput extends Omit<OffloadPlanRequest, "model"> {
   readonly shape: ModelShape | null;
   readonly checkpoint: Pick<CheckpointGroups, "groups" | "directory"> | null;
-  readonly numProcesses?: number;
 }
 
 /** A plan with what decided it, for whoever applies it. */
@@ -83,7 +82,7 @@ export function planOffload(input: PlanInput): ResolvedPlan {
   const launched = isAccelerateFile(input.deepspeed_config) ? toAccelerator(input.deepspeed_config) : null;
   const given = launched?.deepspeedPlugin?.deepspeedConfig ?? input.deepspeed_config;
   const mixedPrecision = input.mixed_precision ?? launched?.mixedPrecision;
-  const numProcesses = input.numProcesses ?? launched?.numProcesses ?? 1;
+  const numProcesses = input.num_processes ?? launched?.numProcesses ?? 1;
   const hiddenSize = chooseHiddenSize(shape);
 
   const original = attempt(() =>
@@ -154,7 +153,7 @@ function placementNotes(
   }
   if (buffers > 0 && buffers < policy.bufferCount) {
     notes.push(
-      `zero_optimization.offload_param.buffer_count: ${buffers} instead of ${policy.bufferCount}; a buffer holds one group here, and max_in_cpu includes them.`,
+      `zero_optimization.offload_param.buffer_count: ${buffers} instead of ${policy.bufferCount}: max_in_cpu includes them here.`,
     );
   }
   const persistent = policy.device === "none" ? new Set<string>() : persistentGroups(groups, policy);
@@ -166,7 +165,7 @@ function placementNotes(
   const wide = groups.find(({ largest }) => policy.device === "nvme" && largest > policy.bufferSize);
   if (wide !== undefined) {
     notes.push(
-      `zero_optimization.offload_param.buffer_size: ${policy.bufferSize} elements; ${wide.name} has a tensor of ${wide.largest}, which DeepSpeed would refuse. Buffers here are as large as the group.`,
+      `zero_optimization.offload_param.buffer_size: ${policy.bufferSize} elements; ${wide.name} has a tensor of ${wide.largest}, which DeepSpeed would refuse. Buffers here are as large as the tensor.`,
     );
   }
   return notes;

@@ -70,6 +70,7 @@ export async function planLaunchFile(
     model: options.model,
     offload_to_cpu: options.offloadToCpu ?? false,
     compat: options.compat ?? null,
+    ...(accelerator.numProcesses === undefined ? {} : { num_processes: accelerator.numProcesses }),
     ...(accelerator.saysPrecision ? { mixed_precision: accelerator.mixedPrecision } : {}),
   });
   return plan;

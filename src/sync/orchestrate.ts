@@ -11,6 +11,7 @@ import { orAborted } from "../lib/deadline.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Clock } from "../ports.ts";
 import { canAbort, createSyncState, reduceSync, type SyncEffect, type SyncFailure, type SyncState } from "./machine.ts";
+import type { SwitchBarrier } from "./types.ts";
 
 /** Clean-up calls (discard, resume) get this long; a replica that takes longer is left to its own health checks. */
 const CLEANUP_MILLISECONDS = 5000;
@@ -40,6 +41,7 @@ export interface SyncTools {
   readonly fleet: FleetRegistry;
   readonly clock: Pick<Clock, "timer">;
   readonly log: Logger;
+  readonly barrier?: SwitchBarrier;
 }
 
 export interface SyncRun {
@@ -70,7 +72,7 @@ export function toFailure(thrown: unknown, replica?: ReplicaId): SyncFailure {
 }
 
 /** Starts a sync; it owns everything it starts. */
-export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncRun {
+export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTools): SyncRun {
   let state = createSyncState(
     plan.participants.map(({ id }) => id),
     plan.verify,
@@ -87,6 +89,7 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
   const frozen = new Set<ReplicaId>();
   let set: WeightSet | undefined;
   let openGate = (): void => undefined;
+  let openBarrier = (): void => undefined;
   let finish: (state: SyncState) => void = () => undefined;
   const done = new Promise<SyncState>((resolve) => {
     finish = resolve;
@@ -160,8 +163,22 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
     );
   };
 
+  /** Before the gate: whoever holds a lease still has to generate, and could not behind it. */
+  const clearLeases = async (): Promise<void> => {
+    if (barrier === undefined) return;
+    const ids = plan.participants.map(({ id }) => id);
+    const open = await barrier.close(ids, plan.mode, `weight sync ${plan.id}`, work.signal);
+    if (work.signal.aborted) {
+      open();
+      throw work.signal.reason;
+    }
+    openBarrier = open;
+    openGate = fleet.closeGate();
+  };
+
   const drain = async (): Promise<void> => {
     try {
+      await clearLeases();
       if (plan.mode !== "keep") await pauseAll();
       if (plan.mode === "wait") {
         const waitFor = plan.participants.map(({ id }) => id).filter((id) => !frozen.has(id));
@@ -207,7 +224,8 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
         for (const id of effect.replicas) void stage(id, set!);
         return;
       case "close-gate":
-        openGate = fleet.closeGate();
+        // With a barrier the gate closes behind it, see `clearLeases`.
+        if (barrier === undefined) openGate = fleet.closeGate();
         return;
       case "drain":
         void drain();
@@ -235,6 +253,7 @@ export function runSync(plan: SyncPlan, { fleet, clock, log }: SyncTools): SyncR
           cleanup.push(bounded("resume", id, (signal) => byId.get(id)!.engine.control!.resume({ signal })));
         }
         openGate();
+        openBarrier();
         return;
       case "discard":
         for (const id of effect.replicas) cleanup.push(bounded("discard", id, () => discard(id)));

@@ -49,7 +49,7 @@ function toStartError(id: string, state: SyncState): GatewayError {
 }
 
 /** Creates the sync service; nothing runs until `start`. */
-export function createSyncs({ fleet, ports, log, spoolDir, onChange }: SyncsOptions): Syncs {
+export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: SyncsOptions): Syncs {
   const { clock } = ports;
   const disk: Disk | undefined =
     ports.files === undefined || ports.sha256 === undefined || spoolDir === undefined
@@ -181,7 +181,7 @@ export function createSyncs({ fleet, ports, log, spoolDir, onChange }: SyncsOpti
           history.append(toVersionRecord(version, digest, servers, request, by, id, clock.now()));
         },
       },
-      { fleet, clock, log: lines },
+      { fleet, clock, log: lines, ...(barrier === undefined ? {} : { barrier }) },
     );
     runs.set(id, run);
     void run.done.then(async (state) => {

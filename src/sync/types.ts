@@ -2,7 +2,7 @@
 import type { FleetEvent } from "../contract/control/fleet.ts";
 import type { DryRunResult, StartSync, WeightSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
 import type { ReplicaId, SyncId } from "../contract/ids.ts";
-import type { CurrentWeights } from "../engine/engine.ts";
+import type { CurrentWeights, PauseMode } from "../engine/engine.ts";
 import type { FleetRegistry } from "../fleet/types.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Ports } from "../ports.ts";
@@ -46,10 +46,21 @@ export interface Syncs {
   stop(): Promise<void>;
 }
 
+/** Who else has a say before a switch: generation leases. */
+export interface SwitchBarrier {
+  /**
+   * Resolves when nobody holds these replicas any more (`wait`, `abort`), or at once (`keep`). The returned function is
+   * called when the switch is over. Rejects with the signal's reason, and then nothing is closed.
+   */
+  close(replicas: readonly ReplicaId[], mode: PauseMode, reason: string, signal: AbortSignal): Promise<() => void>;
+}
+
 export interface SyncsOptions {
   readonly fleet: FleetRegistry;
   readonly ports: Ports;
   readonly log: Logger;
+  /** Absent: nobody. */
+  readonly barrier?: SwitchBarrier;
   /** Where received weights are kept; required where `ports.files` is. */
   readonly spoolDir?: string;
   /** Every change of every sync, progress included (throttled); `by` is who started it. */

@@ -119,7 +119,7 @@ describe("POST /api/offload-plans", () => {
     const problem = await json<ProblemBody & { missing_bytes: number }>(response);
     assert.equal(problem.code, "limit_exceeded");
     // Hidden size 4 makes 40 elements persistent: both tables are over the budget already.
-    assert.equal(problem.missing_bytes, 4 * (44 + 80 - 10));
+    assert.equal(problem.missing_bytes, 4 * (40 + 80 - 10));
   });
 });
 

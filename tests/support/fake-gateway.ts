@@ -43,6 +43,8 @@ export interface FakeOptions {
       | "versions"
       | "chatFormats"
       | "offloadPlans"
+      | "residency"
+      | "leases"
       | "audit"
       | "weightFiles"
     >
@@ -245,6 +247,20 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
     versions: { list: () => [], get: () => undefined, ...over.versions },
     chatFormats: { create: ({ model }) => Promise.reject(missing(`model ${model}`)), ...over.chatFormats },
     offloadPlans: { create: () => Promise.reject(missing("plan")), ...over.offloadPlans },
+    residency: {
+      get: (model) => Promise.reject(missing(`model ${model}`)),
+      put: (model) => Promise.reject(missing(`model ${model}`)),
+      ...over.residency,
+    },
+    leases: {
+      create: () => Promise.reject(missing("model")),
+      get: (id) => missing(`lease ${id}`),
+      list: () => [],
+      renew: (id) => missing(`lease ${id}`),
+      release: (id) => Promise.reject(missing(`lease ${id}`)),
+      follow: (id) => missing(`lease ${id}`),
+      ...over.leases,
+    },
     audit: { append: () => undefined, list: () => [], ...over.audit },
   };
   return { gateway, calls, requests, controls, lines };

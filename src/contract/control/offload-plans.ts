@@ -54,6 +54,13 @@ export const OffloadFields = {
     .nullable()
     .default(null)
     .meta({ description: "`trl-0.15`: exactly what TRL 0.15 hands to DeepSpeed, known defects included." }),
+  num_processes: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 20)
+    .optional()
+    .meta({ description: 'Processes of the run, for batch sizes that are "auto". Default: the launch file\'s, or 1.' }),
   mixed_precision: z
     .enum(["no", "fp16", "bf16", "fp8"])
     .optional()
