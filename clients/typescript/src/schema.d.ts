@@ -984,6 +984,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{id}/residency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the weights of a model are
+         * @description Measured by the worker of each replica: bytes per tier, and what streaming has cost.
+         */
+        get: operations["getModelResidency"];
+        /**
+         * Move the weights of a model
+         * @description Applies a DeepSpeed configuration (`deepspeed_config`, `offload_to_cpu`, `compat`, as for `/api/offload-plans`; the model's own directory is used) or a directive in bytes. Weights move between two steps; running generations go on with the same numbers. On all replicas of the model or on none. What is left out has its default: `{}` puts everything into memory. A restarted worker gets the same again.
+         */
+        put: operations["putModelResidency"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generation-leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List generation leases
+         * @description Newest first, the ended ones among them.
+         */
+        get: operations["listGenerationLeases"];
+        put?: never;
+        /**
+         * Hold a model for generation
+         * @description Brings the offloaded groups of a model into memory on every replica that has it, and answers when they are there. They are given back when the lease is deleted, when `ttl_s` passes without a PATCH, when the worker dies, when a weight sync in mode `abort` takes them, and with `stream` when the connection ends; then bytes per tier are as before. Leases are counted: nested and concurrent ones share what is gathered. A weight sync in mode `wait` waits for the leases of its replicas, new ones wait for it, and nested ones (`parent`) do not.
+         */
+        post: operations["createGenerationLease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generation-leases/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Look at a generation lease */
+        get: operations["getGenerationLease"];
+        put?: never;
+        post?: never;
+        /**
+         * Give a generation lease back
+         * @description Answers when bytes per tier are as before. One that has ended is answered as it ended.
+         */
+        delete: operations["releaseGenerationLease"];
+        options?: never;
+        head?: never;
+        /**
+         * Renew a generation lease
+         * @description It then ends `ttl_s` from now, unless it is renewed again.
+         */
+        patch: operations["renewGenerationLease"];
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1568,6 +1641,36 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        CreateLease: {
+            /** @description Default: the model that is served. */
+            model?: string;
+            /**
+             * @description `true`: all offloaded groups come into memory. `false`: none does (`gather_deepspeed3_params=False`). Or the names of groups.
+             * @default true
+             */
+            gather?: boolean | string[];
+            /**
+             * @description Seconds until it ends by itself; renew it with PATCH.
+             * @default 60
+             * @example 60
+             */
+            ttl_s?: number;
+            /**
+             * @description Seconds to wait while a weight sync switches the model.
+             * @default 60
+             */
+            wait_s?: number;
+            /**
+             * @description A lease that the caller holds. A nested one does not wait for a weight sync that waits for its parent.
+             * @example gl_2b6c91
+             */
+            parent?: string;
+            /**
+             * @description Answer with server-sent events; the lease ends when the connection does.
+             * @default false
+             */
+            stream?: boolean;
+        };
         /**
          * @example {
          *       "model": "tide-nano",
@@ -1613,7 +1716,7 @@ export interface components {
          * @description The closed list of error codes. Status and whether a repeat can help: see the document's description.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "missing_field" | "invalid_value" | "unknown_field" | "unsupported" | "context_length_exceeded" | "limit_exceeded" | "weights_malformed" | "weights_truncated" | "weights_missing_tensor" | "weights_unexpected_tensor" | "weights_duplicate_tensor" | "weights_dtype_mismatch" | "weights_shape_mismatch" | "weights_non_finite" | "weights_digest_mismatch" | "source_unreadable" | "unauthorized" | "forbidden" | "not_found" | "model_not_found" | "method_not_allowed" | "conflict" | "sync_in_progress" | "idempotency_conflict" | "version_unavailable" | "payload_too_large" | "unsupported_media_type" | "replica_failed" | "sync_failed" | "too_many_requests" | "client_closed" | "internal" | "upstream_failed" | "no_replica" | "draining" | "deadline_exceeded";
+        ErrorCode: "malformed_json" | "missing_field" | "invalid_value" | "unknown_field" | "unsupported" | "context_length_exceeded" | "limit_exceeded" | "weights_malformed" | "weights_truncated" | "weights_missing_tensor" | "weights_unexpected_tensor" | "weights_duplicate_tensor" | "weights_dtype_mismatch" | "weights_shape_mismatch" | "weights_non_finite" | "weights_digest_mismatch" | "source_unreadable" | "unauthorized" | "forbidden" | "not_found" | "model_not_found" | "method_not_allowed" | "conflict" | "sync_in_progress" | "insufficient_memory" | "idempotency_conflict" | "version_unavailable" | "payload_too_large" | "unsupported_media_type" | "replica_failed" | "sync_failed" | "too_many_requests" | "client_closed" | "internal" | "upstream_failed" | "no_replica" | "draining" | "deadline_exceeded";
         /** @enum {string} */
         FinishReason: "stop" | "length" | "abort";
         Fleet: {
@@ -1637,6 +1740,30 @@ export interface components {
             type: "fleet";
             fleet: components["schemas"]["Fleet"];
         };
+        GenerationLease: {
+            id: components["schemas"]["LeaseId"];
+            model: string;
+            /**
+             * @description `released`: given back by its holder. `expired`: nobody renewed it. `revoked`: a weight sync or a shutdown took it. `lost`: its worker died.
+             * @enum {string}
+             */
+            state: "active" | "released" | "expired" | "revoked" | "lost";
+            /** @description Why it ended. */
+            reason: string | null;
+            gather: boolean | string[];
+            ttl_s: number;
+            parent: components["schemas"]["LeaseId"] | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @description Name of the API key. */
+            created_by: string;
+            /** @description Replicas that hold the gathered groups. */
+            servers: components["schemas"]["ReplicaId"][];
+        };
         HttpSource: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -1646,6 +1773,14 @@ export interface components {
             urls: string[];
             /** @description One per URL. */
             sha256?: string[];
+        };
+        /**
+         * @description Id of a generation lease.
+         * @example gl_2b6c91
+         */
+        LeaseId: string;
+        LeaseList: {
+            generation_leases: components["schemas"]["GenerationLease"][];
         };
         /**
          * @example {
@@ -1688,6 +1823,75 @@ export interface components {
             /** @enum {string} */
             object: "list";
             data: components["schemas"]["Model"][];
+        };
+        ModelResidency: {
+            model: string;
+            servers: {
+                id: components["schemas"]["ReplicaId"];
+                residency: components["schemas"]["ResidencyReport"];
+            }[];
+            /** @description When a DeepSpeed configuration was applied. */
+            plan?: {
+                /** @enum {string|null} */
+                compat: "trl-0.15" | null;
+                /** @description What DeepSpeed is handed: `original` with `compat`, else `corrected`. */
+                config: {
+                    [key: string]: unknown;
+                };
+                /** @description `path: text`, each difference to the original with its reason. */
+                notes: string[];
+                /** @description Paths of keys that DeepSpeed does not know; kept. */
+                unknown_keys: string[];
+                /** @description TRL 0.15's result. */
+                original: {
+                    config: {
+                        [key: string]: unknown;
+                    };
+                } | {
+                    error: {
+                        code: string;
+                        message: string;
+                        param?: string;
+                    };
+                };
+                /** @description Its result without the known defects. */
+                corrected: {
+                    config: {
+                        [key: string]: unknown;
+                    };
+                } | {
+                    error: {
+                        code: string;
+                        message: string;
+                        param?: string;
+                    };
+                };
+                /** @description With `trainer`: the caller's configuration afterwards, which that function changes in place. */
+                plugin_config?: {
+                    [key: string]: unknown;
+                };
+                /** @description Absolute path; null when only a shape was given. */
+                model: string | null;
+                hidden_size: number | null;
+                /** @description In the order of use: `embed`, `layers.0` …, `head`. Bytes as in the files. */
+                groups: {
+                    name: string;
+                    tier: components["schemas"]["Tier"];
+                    bytes: number;
+                    elements: number;
+                }[];
+                bytes: components["schemas"]["TierBytes"];
+                /** @description What decides where weights live. */
+                residency: {
+                    /** @enum {string} */
+                    device: "none" | "cpu" | "nvme";
+                    /** @description Elements kept in memory; null = no limit. */
+                    max_in_cpu: number | null;
+                    /** @description Groups under way from disk at a time; 0 when nothing is streamed. */
+                    buffer_count: number;
+                    pin_memory: boolean;
+                };
+            };
         };
         NcclSource: {
             /**
@@ -1798,6 +2002,8 @@ export interface components {
              * @enum {string|null}
              */
             compat?: "trl-0.15" | null;
+            /** @description Processes of the run, for batch sizes that are "auto". Default: the launch file's, or 1. */
+            num_processes?: number;
             /**
              * @description accelerate's word. Default: what the launch file or the model's `config.json` says.
              * @enum {string}
@@ -1845,6 +2051,31 @@ export interface components {
             /** @enum {string} */
             state: "draining" | "ready";
         };
+        /** @description A DeepSpeed configuration to apply. */
+        PlanDirective: {
+            /** @description DeepSpeed's configuration, or the contents of accelerate's launch file with the DeepSpeed plugin inside. Unknown keys are kept and listed. */
+            deepspeed_config: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Whatever the configuration says of devices.
+             * @default false
+             */
+            offload_to_cpu?: boolean;
+            /**
+             * @description `trl-0.15`: exactly what TRL 0.15 hands to DeepSpeed, known defects included.
+             * @default null
+             * @enum {string|null}
+             */
+            compat?: "trl-0.15" | null;
+            /** @description Processes of the run, for batch sizes that are "auto". Default: the launch file's, or 1. */
+            num_processes?: number;
+            /**
+             * @description accelerate's word. Default: what the launch file or the model's `config.json` says.
+             * @enum {string}
+             */
+            mixed_precision?: "no" | "fp16" | "bf16" | "fp8";
+        };
         /**
          * @description RFC 9457 problem details. Served as `application/problem+json`.
          * @example {
@@ -1890,6 +2121,7 @@ export interface components {
         PromptLogprobs: ({
             [key: string]: components["schemas"]["PromptLogprob"];
         } | null)[];
+        PutResidency: components["schemas"]["ResidencyDirective"] | components["schemas"]["PlanDirective"];
         /**
          * @example {
          *       "ready": true,
@@ -1913,11 +2145,51 @@ export interface components {
                 reason: string | null;
             }[];
         };
+        RenewLease: {
+            /**
+             * @description Seconds until it ends by itself; renew it with PATCH.
+             * @example 60
+             */
+            ttl_s: number;
+        };
         /**
          * @description Id of a replica: lower case letters, digits and dashes.
          * @example embedded-0
          */
         ReplicaId: string;
+        ResidencyDirective: {
+            /**
+             * @description Tier by group name. Groups not named stay in memory as the budget allows.
+             * @example {}
+             */
+            groups?: {
+                [key: string]: components["schemas"]["Tier"];
+            };
+            /** @description Bytes of memory that weights may take, streaming buffers included. Default: no limit. */
+            max_in_cpu_bytes?: number;
+            buffer_count?: number;
+            pin_memory?: boolean;
+            /** @description Bytes that weights may take while gathered. Default: what the machine has available then. */
+            max_gathered_bytes?: number;
+        };
+        /** @description Measured by the worker. On a CPU, device and cpu are one memory and count as cpu. */
+        ResidencyReport: {
+            groups: {
+                name: string;
+                tier: components["schemas"]["Tier"];
+                bytes: number;
+                pinned: boolean;
+            }[];
+            bytes: components["schemas"]["TierBytes"];
+            /** @description null = no limit. */
+            budget_bytes: number | null;
+            /** @description Groups read from disk for a step since the worker started. */
+            page_ins: number;
+            /** @description Tokens computed since the worker started. */
+            tokens: number;
+            /** @description Groups in memory only because a generation lease holds them. */
+            gathered: number;
+        };
         Server: {
             id: components["schemas"]["ReplicaId"];
             /** @enum {string} */
@@ -8637,6 +8909,928 @@ export interface operations {
             };
             /** @description `forbidden` */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelResidency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each replica's report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "model": "tide-nano",
+                     *       "servers": [
+                     *         {
+                     *           "id": "embedded-0",
+                     *           "residency": {
+                     *             "groups": [
+                     *               {
+                     *                 "name": "embed",
+                     *                 "tier": "cpu",
+                     *                 "bytes": 262144,
+                     *                 "pinned": false
+                     *               },
+                     *               {
+                     *                 "name": "layers.0",
+                     *                 "tier": "disk",
+                     *                 "bytes": 984064,
+                     *                 "pinned": false
+                     *               },
+                     *               {
+                     *                 "name": "head",
+                     *                 "tier": "cpu",
+                     *                 "bytes": 512,
+                     *                 "pinned": false
+                     *               }
+                     *             ],
+                     *             "bytes": {
+                     *               "device": 0,
+                     *               "cpu": 262656,
+                     *               "disk": 984064
+                     *             },
+                     *             "budget_bytes": 1310720,
+                     *             "page_ins": 12,
+                     *             "tokens": 12,
+                     *             "gathered": 0
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResidency"];
+                };
+            };
+            /** @description `unsupported`, `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putModelResidency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutResidency"];
+            };
+        };
+        responses: {
+            /** @description Each replica's report afterwards; with a configuration, the plan. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "model": "tide-nano",
+                     *       "servers": [
+                     *         {
+                     *           "id": "embedded-0",
+                     *           "residency": {
+                     *             "groups": [
+                     *               {
+                     *                 "name": "embed",
+                     *                 "tier": "cpu",
+                     *                 "bytes": 262144,
+                     *                 "pinned": false
+                     *               },
+                     *               {
+                     *                 "name": "layers.0",
+                     *                 "tier": "disk",
+                     *                 "bytes": 984064,
+                     *                 "pinned": false
+                     *               },
+                     *               {
+                     *                 "name": "head",
+                     *                 "tier": "cpu",
+                     *                 "bytes": 512,
+                     *                 "pinned": false
+                     *               }
+                     *             ],
+                     *             "bytes": {
+                     *               "device": 0,
+                     *               "cpu": 262656,
+                     *               "disk": 984064
+                     *             },
+                     *             "budget_bytes": 1310720,
+                     *             "page_ins": 12,
+                     *             "tokens": 12,
+                     *             "gathered": 0
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResidency"];
+                };
+            };
+            /** @description `unsupported`, `malformed_json`, `missing_field`, `invalid_value`, `unknown_field`, `limit_exceeded`, `source_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGenerationLeases: {
+        parameters: {
+            query?: {
+                /** @description Items at most, 1 to 1000. */
+                limit?: number;
+                /** @description Id of the last item of the page before; the answer begins with the next older one. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of leases. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "generation_leases": [
+                     *         {
+                     *           "id": "gl_2b6c91",
+                     *           "model": "tide-nano",
+                     *           "state": "active",
+                     *           "reason": null,
+                     *           "gather": true,
+                     *           "ttl_s": 60,
+                     *           "parent": null,
+                     *           "created_at": "2026-11-23T08:00:00.000Z",
+                     *           "expires_at": "2026-11-23T08:01:00.000Z",
+                     *           "ended_at": null,
+                     *           "created_by": "trainer",
+                     *           "servers": [
+                     *             "embedded-0"
+                     *           ]
+                     *         },
+                     *         {
+                     *           "id": "gl_2b6c91",
+                     *           "model": "tide-nano",
+                     *           "state": "released",
+                     *           "reason": null,
+                     *           "gather": true,
+                     *           "ttl_s": 60,
+                     *           "parent": null,
+                     *           "created_at": "2026-11-23T08:00:00.000Z",
+                     *           "expires_at": "2026-11-23T08:01:00.000Z",
+                     *           "ended_at": "2026-11-23T08:00:07.000Z",
+                     *           "created_by": "trainer",
+                     *           "servers": [
+                     *             "embedded-0"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LeaseList"];
+                };
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createGenerationLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "tide-nano",
+                 *       "ttl_s": 60
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateLease"];
+            };
+        };
+        responses: {
+            /** @description `stream`: the lease is held, and ends with this connection. Every change is an event. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example retry: 2000
+                     *
+                     *     id: 1
+                     *     event: lease
+                     *     data: {"type":"lease","lease":{"id":"gl_2b6c91","model":"tide-nano","state":"active","reason":null,"gather":true,"ttl_s":60,"parent":null,"created_at":"2026-11-23T08:00:00.000Z","expires_at":"2026-11-23T08:01:00.000Z","ended_at":null,"created_by":"trainer","servers":["embedded-0"]}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The lease is held. */
+            201: {
+                headers: {
+                    /** @description Path of the lease. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "gl_2b6c91",
+                     *       "model": "tide-nano",
+                     *       "state": "active",
+                     *       "reason": null,
+                     *       "gather": true,
+                     *       "ttl_s": 60,
+                     *       "parent": null,
+                     *       "created_at": "2026-11-23T08:00:00.000Z",
+                     *       "expires_at": "2026-11-23T08:01:00.000Z",
+                     *       "ended_at": null,
+                     *       "created_by": "trainer",
+                     *       "servers": [
+                     *         "embedded-0"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GenerationLease"];
+                };
+            };
+            /** @description `malformed_json`, `missing_field`, `invalid_value`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `model_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`, `sync_in_progress`, `insufficient_memory` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGenerationLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a generation lease. */
+                id: components["schemas"]["LeaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lease. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "gl_2b6c91",
+                     *       "model": "tide-nano",
+                     *       "state": "active",
+                     *       "reason": null,
+                     *       "gather": true,
+                     *       "ttl_s": 60,
+                     *       "parent": null,
+                     *       "created_at": "2026-11-23T08:00:00.000Z",
+                     *       "expires_at": "2026-11-23T08:01:00.000Z",
+                     *       "ended_at": null,
+                     *       "created_by": "trainer",
+                     *       "servers": [
+                     *         "embedded-0"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GenerationLease"];
+                };
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseGenerationLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a generation lease. */
+                id: components["schemas"]["LeaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lease, ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "gl_2b6c91",
+                     *       "model": "tide-nano",
+                     *       "state": "released",
+                     *       "reason": null,
+                     *       "gather": true,
+                     *       "ttl_s": 60,
+                     *       "parent": null,
+                     *       "created_at": "2026-11-23T08:00:00.000Z",
+                     *       "expires_at": "2026-11-23T08:01:00.000Z",
+                     *       "ended_at": "2026-11-23T08:00:07.000Z",
+                     *       "created_by": "trainer",
+                     *       "servers": [
+                     *         "embedded-0"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GenerationLease"];
+                };
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewGenerationLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a generation lease. */
+                id: components["schemas"]["LeaseId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ttl_s": 60
+                 *     }
+                 */
+                "application/json": components["schemas"]["RenewLease"];
+            };
+        };
+        responses: {
+            /** @description The lease. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "gl_2b6c91",
+                     *       "model": "tide-nano",
+                     *       "state": "active",
+                     *       "reason": null,
+                     *       "gather": true,
+                     *       "ttl_s": 60,
+                     *       "parent": null,
+                     *       "created_at": "2026-11-23T08:00:00.000Z",
+                     *       "expires_at": "2026-11-23T08:01:00.000Z",
+                     *       "ended_at": null,
+                     *       "created_by": "trainer",
+                     *       "servers": [
+                     *         "embedded-0"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GenerationLease"];
+                };
+            };
+            /** @description `invalid_value`, `malformed_json`, `missing_field`, `unknown_field` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict` */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -48,6 +48,7 @@ from .completion_request_stream_options_type_0 import (
 )
 from .completion_response import CompletionResponse
 from .completion_response_object import CompletionResponseObject
+from .create_lease import CreateLease
 from .detokenize_request import DetokenizeRequest
 from .detokenize_response import DetokenizeResponse
 from .disk_source import DiskSource
@@ -60,10 +61,13 @@ from .fleet import Fleet
 from .fleet_state import FleetState
 from .fleet_state_event import FleetStateEvent
 from .fleet_state_event_type import FleetStateEventType
+from .generation_lease import GenerationLease
+from .generation_lease_state import GenerationLeaseState
 from .get_open_api_response_200 import GetOpenApiResponse200
 from .get_world_size_include_dp import GetWorldSizeIncludeDp
 from .http_source import HttpSource
 from .http_source_kind import HttpSourceKind
+from .lease_list import LeaseList
 from .liveness import Liveness
 from .liveness_status import LivenessStatus
 from .model import Model
@@ -71,6 +75,37 @@ from .model_list import ModelList
 from .model_list_object import ModelListObject
 from .model_object import ModelObject
 from .model_permission_item import ModelPermissionItem
+from .model_residency import ModelResidency
+from .model_residency_plan import ModelResidencyPlan
+from .model_residency_plan_compat_type_1 import ModelResidencyPlanCompatType1
+from .model_residency_plan_compat_type_2_type_1 import (
+    ModelResidencyPlanCompatType2Type1,
+)
+from .model_residency_plan_compat_type_3_type_1 import (
+    ModelResidencyPlanCompatType3Type1,
+)
+from .model_residency_plan_config import ModelResidencyPlanConfig
+from .model_residency_plan_corrected_type_0 import ModelResidencyPlanCorrectedType0
+from .model_residency_plan_corrected_type_0_config import (
+    ModelResidencyPlanCorrectedType0Config,
+)
+from .model_residency_plan_corrected_type_1 import ModelResidencyPlanCorrectedType1
+from .model_residency_plan_corrected_type_1_error import (
+    ModelResidencyPlanCorrectedType1Error,
+)
+from .model_residency_plan_groups_item import ModelResidencyPlanGroupsItem
+from .model_residency_plan_original_type_0 import ModelResidencyPlanOriginalType0
+from .model_residency_plan_original_type_0_config import (
+    ModelResidencyPlanOriginalType0Config,
+)
+from .model_residency_plan_original_type_1 import ModelResidencyPlanOriginalType1
+from .model_residency_plan_original_type_1_error import (
+    ModelResidencyPlanOriginalType1Error,
+)
+from .model_residency_plan_plugin_config import ModelResidencyPlanPluginConfig
+from .model_residency_plan_residency import ModelResidencyPlanResidency
+from .model_residency_plan_residency_device import ModelResidencyPlanResidencyDevice
+from .model_residency_servers_item import ModelResidencyServersItem
 from .nccl_source import NcclSource
 from .nccl_source_kind import NcclSourceKind
 from .not_ready import NotReady
@@ -110,15 +145,26 @@ from .patch_server import PatchServer
 from .patch_server_state import PatchServerState
 from .pause_clear_cache import PauseClearCache
 from .pause_mode import PauseMode
+from .plan_directive import PlanDirective
+from .plan_directive_compat_type_1 import PlanDirectiveCompatType1
+from .plan_directive_compat_type_2_type_1 import PlanDirectiveCompatType2Type1
+from .plan_directive_compat_type_3_type_1 import PlanDirectiveCompatType3Type1
+from .plan_directive_deepspeed_config import PlanDirectiveDeepspeedConfig
+from .plan_directive_mixed_precision import PlanDirectiveMixedPrecision
 from .problem import Problem
 from .prompt_logprob import PromptLogprob
 from .prompt_logprobs_item_type_0 import PromptLogprobsItemType0
 from .readiness import Readiness
 from .readiness_servers_item import ReadinessServersItem
+from .renew_lease import RenewLease
 from .reset_prefix_cache_reset_external import ResetPrefixCacheResetExternal
 from .reset_prefix_cache_reset_running_requests import (
     ResetPrefixCacheResetRunningRequests,
 )
+from .residency_directive import ResidencyDirective
+from .residency_directive_groups import ResidencyDirectiveGroups
+from .residency_report import ResidencyReport
+from .residency_report_groups_item import ResidencyReportGroupsItem
 from .server import Server
 from .server_details import ServerDetails
 from .server_event import ServerEvent
@@ -246,6 +292,7 @@ __all__ = (
     "CompletionRequestStreamOptionsType0",
     "CompletionResponse",
     "CompletionResponseObject",
+    "CreateLease",
     "DetokenizeRequest",
     "DetokenizeResponse",
     "DiskSource",
@@ -258,10 +305,13 @@ __all__ = (
     "FleetState",
     "FleetStateEvent",
     "FleetStateEventType",
+    "GenerationLease",
+    "GenerationLeaseState",
     "GetOpenApiResponse200",
     "GetWorldSizeIncludeDp",
     "HttpSource",
     "HttpSourceKind",
+    "LeaseList",
     "Liveness",
     "LivenessStatus",
     "Model",
@@ -269,6 +319,25 @@ __all__ = (
     "ModelListObject",
     "ModelObject",
     "ModelPermissionItem",
+    "ModelResidency",
+    "ModelResidencyPlan",
+    "ModelResidencyPlanCompatType1",
+    "ModelResidencyPlanCompatType2Type1",
+    "ModelResidencyPlanCompatType3Type1",
+    "ModelResidencyPlanConfig",
+    "ModelResidencyPlanCorrectedType0",
+    "ModelResidencyPlanCorrectedType0Config",
+    "ModelResidencyPlanCorrectedType1",
+    "ModelResidencyPlanCorrectedType1Error",
+    "ModelResidencyPlanGroupsItem",
+    "ModelResidencyPlanOriginalType0",
+    "ModelResidencyPlanOriginalType0Config",
+    "ModelResidencyPlanOriginalType1",
+    "ModelResidencyPlanOriginalType1Error",
+    "ModelResidencyPlanPluginConfig",
+    "ModelResidencyPlanResidency",
+    "ModelResidencyPlanResidencyDevice",
+    "ModelResidencyServersItem",
     "NcclSource",
     "NcclSourceKind",
     "NotReady",
@@ -304,13 +373,24 @@ __all__ = (
     "PatchServerState",
     "PauseClearCache",
     "PauseMode",
+    "PlanDirective",
+    "PlanDirectiveCompatType1",
+    "PlanDirectiveCompatType2Type1",
+    "PlanDirectiveCompatType3Type1",
+    "PlanDirectiveDeepspeedConfig",
+    "PlanDirectiveMixedPrecision",
     "Problem",
     "PromptLogprob",
     "PromptLogprobsItemType0",
     "Readiness",
     "ReadinessServersItem",
+    "RenewLease",
     "ResetPrefixCacheResetExternal",
     "ResetPrefixCacheResetRunningRequests",
+    "ResidencyDirective",
+    "ResidencyDirectiveGroups",
+    "ResidencyReport",
+    "ResidencyReportGroupsItem",
     "Server",
     "ServerDetails",
     "ServerEvent",

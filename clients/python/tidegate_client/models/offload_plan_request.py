@@ -45,6 +45,8 @@ class OffloadPlanRequest:
         compat (None | OffloadPlanRequestCompatType1 | OffloadPlanRequestCompatType2Type1 |
             OffloadPlanRequestCompatType3Type1 | Unset): `trl-0.15`: exactly what TRL 0.15 hands to DeepSpeed, known defects
             included.
+        num_processes (int | Unset): Processes of the run, for batch sizes that are "auto". Default: the launch file's,
+            or 1.
         mixed_precision (OffloadPlanRequestMixedPrecision | Unset): accelerate's word. Default: what the launch file or
             the model's `config.json` says.
         trainer (OffloadPlanRequestTrainer | Unset): With `compat`: TRL 0.15's older function of the same name
@@ -61,6 +63,7 @@ class OffloadPlanRequest:
         | OffloadPlanRequestCompatType3Type1
         | Unset
     ) = UNSET
+    num_processes: int | Unset = UNSET
     mixed_precision: OffloadPlanRequestMixedPrecision | Unset = UNSET
     trainer: OffloadPlanRequestTrainer | Unset = UNSET
 
@@ -91,6 +94,8 @@ class OffloadPlanRequest:
         else:
             compat = self.compat
 
+        num_processes = self.num_processes
+
         mixed_precision: str | Unset = UNSET
         if not isinstance(self.mixed_precision, Unset):
             mixed_precision = self.mixed_precision
@@ -111,6 +116,8 @@ class OffloadPlanRequest:
             field_dict["offload_to_cpu"] = offload_to_cpu
         if compat is not UNSET:
             field_dict["compat"] = compat
+        if num_processes is not UNSET:
+            field_dict["num_processes"] = num_processes
         if mixed_precision is not UNSET:
             field_dict["mixed_precision"] = mixed_precision
         if trainer is not UNSET:
@@ -202,6 +209,8 @@ class OffloadPlanRequest:
 
         compat = _parse_compat(d.pop("compat", UNSET))
 
+        num_processes = d.pop("num_processes", UNSET)
+
         _mixed_precision = d.pop("mixed_precision", UNSET)
         mixed_precision: OffloadPlanRequestMixedPrecision | Unset
         if isinstance(_mixed_precision, Unset):
@@ -223,6 +232,7 @@ class OffloadPlanRequest:
             model=model,
             offload_to_cpu=offload_to_cpu,
             compat=compat,
+            num_processes=num_processes,
             mixed_precision=mixed_precision,
             trainer=trainer,
         )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+if TYPE_CHECKING:
+    from ..models.model_residency_plan_original_type_1_error import (
+        ModelResidencyPlanOriginalType1Error,
+    )
+
+
+T = TypeVar("T", bound="ModelResidencyPlanOriginalType1")
+
+
+@_attrs_define
+class ModelResidencyPlanOriginalType1:
+    """
+    Attributes:
+        error (ModelResidencyPlanOriginalType1Error):
+    """
+
+    error: ModelResidencyPlanOriginalType1Error
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        error = self.error.to_dict()
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "error": error,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.model_residency_plan_original_type_1_error import (
+            ModelResidencyPlanOriginalType1Error,
+        )
+
+        d = dict(src_dict)
+        error = ModelResidencyPlanOriginalType1Error.from_dict(d.pop("error"))
+
+        model_residency_plan_original_type_1 = cls(
+            error=error,
+        )
+
+        model_residency_plan_original_type_1.additional_properties = d
+        return model_residency_plan_original_type_1
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

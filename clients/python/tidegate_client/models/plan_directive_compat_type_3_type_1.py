@@ -1,0 +1,17 @@
+from typing import Literal
+
+PlanDirectiveCompatType3Type1 = Literal["trl-0.15"]
+
+PLAN_DIRECTIVE_COMPAT_TYPE_3_TYPE_1_VALUES: set[PlanDirectiveCompatType3Type1] = {
+    "trl-0.15",
+}
+
+
+def check_plan_directive_compat_type_3_type_1(
+    value: str,
+) -> PlanDirectiveCompatType3Type1:
+    if value in PLAN_DIRECTIVE_COMPAT_TYPE_3_TYPE_1_VALUES:
+        return value
+    raise TypeError(
+        f"Unexpected value {value!r}. Expected one of {PLAN_DIRECTIVE_COMPAT_TYPE_3_TYPE_1_VALUES!r}"
+    )

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..models.tier import Tier, check_tier
+
+T = TypeVar("T", bound="ResidencyReportGroupsItem")
+
+
+@_attrs_define
+class ResidencyReportGroupsItem:
+    """
+    Attributes:
+        name (str):
+        tier (Tier):
+        bytes_ (int):
+        pinned (bool):
+    """
+
+    name: str
+    tier: Tier
+    bytes_: int
+    pinned: bool
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        name = self.name
+
+        tier: str = self.tier
+
+        bytes_ = self.bytes_
+
+        pinned = self.pinned
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "name": name,
+                "tier": tier,
+                "bytes": bytes_,
+                "pinned": pinned,
+            }
+        )
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        d = dict(src_dict)
+        name = d.pop("name")
+
+        tier = check_tier(d.pop("tier"))
+
+        bytes_ = d.pop("bytes")
+
+        pinned = d.pop("pinned")
+
+        residency_report_groups_item = cls(
+            name=name,
+            tier=tier,
+            bytes_=bytes_,
+            pinned=pinned,
+        )
+
+        residency_report_groups_item.additional_properties = d
+        return residency_report_groups_item
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
