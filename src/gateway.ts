@@ -12,7 +12,6 @@ import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
-import { createStreamWatch } from "./gateway/forward.ts";
 import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
@@ -20,6 +19,7 @@ import { createLeases } from "./gateway/residency/leases.ts";
 import { createResidencies } from "./gateway/residency/residencies.ts";
 import { kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
+import { createStreamWatch } from "./gateway/stream-watch.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
 import { createWeightOffers } from "./gateway/weight-offers.ts";
 import type { Gateway, ModelCard } from "./gateway-types.ts";
@@ -119,7 +119,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     hub.publish("fleet", { type: "fleet", fleet: snapshot() });
   });
 
-  const generation = { fleet, log, streams, onMoved: observer.moved };
+  const generation = { fleet, log, streams, toBody: ports.exchange?.toBody, onMoved: observer.moved };
 
   return {
     config,

@@ -32,6 +32,57 @@ export interface Random {
  */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** A request as it goes over a socket of the gateway's own: everything known, nothing streamed. */
+export interface ExchangeRequest {
+  readonly method: string;
+  /** Path and query, as they go into the request line. */
+  readonly target: string;
+  /** Lower-case names; `host` and `content-length` are added. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array | null;
+  /** Do not use a connection that has carried a request before: the last one was being closed. Default false. */
+  readonly fresh?: boolean;
+}
+
+/** What the reader of a streamed body is told. */
+export interface BodyEvents {
+  /** A piece has been passed on. */
+  piece(): void;
+  /** The body is over: whole (undefined), or broken off by this. Returns bytes that still go out, or null to cut the connection. */
+  end(error: unknown): Uint8Array | null;
+  /** The client left; nothing more is told. */
+  left(): void;
+}
+
+/** A body that is still coming. Exactly one of `open` and `cancel` is called. */
+export interface StreamedBody {
+  /** Its first piece, or null for an empty body; rejects when it broke off before. */
+  readonly begun: Promise<Uint8Array | null>;
+  /** Passes it on, each piece as it comes and no faster than the client reads. For one `Response`. */
+  open(events: BodyEvents): ReadableStream<Uint8Array>;
+  /** Ends it from here: the connection is closed and `end` is told the reason. */
+  cancel(reason: unknown): void;
+}
+
+/** An answer: short bodies are whole, others stream. Headers of one hop are left out. */
+export interface ExchangeAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  readonly body: Uint8Array | StreamedBody;
+}
+
+/** HTTP/1.1 without TLS on sockets of one's own, where that is cheaper than the runtime's `fetch`. */
+export interface Exchange {
+  /**
+   * `origin`: `http://host:port`. Rejects with the signal's reason; with an error whose `code` is `ECONNREFUSED`; with
+   * `ECONNRESET` when the connection ended before the first byte of an answer; with another error for anything else.
+   */
+  send(origin: string, request: ExchangeRequest, signal: AbortSignal): Promise<ExchangeAnswer>;
+  /** The cheapest body for a `Response` out of bytes that are there. */
+  toBody(bytes: Uint8Array): BodyInit;
+}
+
 export interface FileStat {
   readonly kind: "file" | "directory" | "other";
   readonly size: number;
@@ -124,6 +175,7 @@ export interface Ports {
   readonly clock: Clock;
   readonly random: Random;
   readonly fetch: Fetch;
+  readonly exchange?: Exchange;
   readonly writeLine: WriteLine;
   /** Starts an incremental SHA-256 (web crypto only hashes what is whole in memory). */
   readonly sha256?: () => Sha256;

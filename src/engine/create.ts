@@ -9,7 +9,7 @@ import { createVllmEngine } from "./vllm/vllm.ts";
 import type { OfferWeights } from "./vllm/weights-plugin.ts";
 
 export interface EngineDeps extends EmbeddedEngineDeps {
-  readonly ports: Pick<Ports, "clock" | "random" | "spawn" | "fetch" | "files">;
+  readonly ports: Pick<Ports, "clock" | "random" | "spawn" | "fetch" | "exchange" | "files">;
   /** Bearer key that upstreams ask for. */
   readonly upstreamApiKey?: string;
   /** For servers that fetch weights from here. */

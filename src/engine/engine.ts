@@ -4,6 +4,7 @@
  */
 import type { GenerateEvent, GenerateRequest, Prompt } from "../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../contract/ids.ts";
+import type { ExchangeAnswer } from "../ports.ts";
 
 export type EngineKind = "embedded" | "vllm" | "trl";
 
@@ -210,7 +211,12 @@ export interface Engine {
   subscribe(listener: (notice: EngineNotice) => void): () => void;
   readonly generate?: (request: GenerateRequest, options: CallOptions) => AsyncIterable<GenerateEvent>;
   /** Present on engines that speak HTTP; the answer is the upstream's own. */
-  readonly forward?: (request: ForwardRequest, options: CallOptions) => Promise<Response>;
+  readonly forward?: (request: ForwardRequest, options: CallOptions) => Promise<Response | ExchangeAnswer>;
+  /**
+   * The first event of a forwarded stream, when it is an error: true when it says that the server is dead, and then the
+   * engine has told its owner. Such a stream can be moved, for nothing of it has been given out.
+   */
+  readonly saysDead?: (text: string) => boolean;
   readonly tokenize?: (prompt: Prompt, options: CallOptions) => Promise<TokenizeResult>;
   readonly detokenize?: (tokenIds: readonly number[], options: CallOptions) => Promise<string>;
   readonly control?: EngineControl;

@@ -11,7 +11,9 @@ import { GatewayError, toGatewayError } from "../errors.ts";
 import type { FleetRegistry, Lease, LeaseWishes } from "../fleet/types.ts";
 import type { InboundCall, Outcome, Stamp, Wire } from "../gateway-types.ts";
 import type { Logger } from "../observe/log.ts";
-import { finishForward, type StreamWatch } from "./forward.ts";
+import type { Exchange, ExchangeAnswer } from "../ports.ts";
+import { finishForward } from "./forward.ts";
+import type { StreamWatch } from "./stream-watch.ts";
 
 /** Replicas tried per call. Three: a fleet in which three in a row die has a trouble that another try only hides. */
 const ATTEMPT_LIMIT = 3;
@@ -20,6 +22,8 @@ export interface DispatchDependencies {
   readonly fleet: FleetRegistry;
   readonly log: Logger;
   readonly streams: StreamWatch;
+  /** See `Exchange.toBody`. */
+  readonly toBody: Exchange["toBody"] | undefined;
   /** Counts a moved call. */
   readonly onMoved: (replica: string) => void;
 }
@@ -86,7 +90,10 @@ function toLeaseWishes(
   };
 }
 
-function forwardOnce(lease: Lease, call: Omit<InboundCall, "toRequest" | "stream">): Promise<Response> {
+function forwardOnce(
+  lease: Lease,
+  call: Omit<InboundCall, "toRequest" | "stream">,
+): Promise<Response | ExchangeAnswer> {
   const { forward } = lease.replica.engine;
   if (forward === undefined) throw new GatewayError("internal", "A replica without HTTP was asked to forward.");
   const { method, target, headers, signal } = call;
@@ -165,7 +172,7 @@ export async function forwardAny(
 /** One async function for the whole forwarded call: each further one costs every request a microsecond or two. */
 async function attempt(
   call: Omit<InboundCall, "toRequest" | "stream">,
-  { fleet, log, streams, onMoved }: DispatchDependencies,
+  { fleet, log, streams, toBody, onMoved }: DispatchDependencies,
   accepts: (engine: Engine) => boolean,
   generate: ((lease: Lease) => Promise<Outcome>) | undefined,
 ): Promise<Outcome> {
@@ -176,8 +183,9 @@ async function attempt(
     try {
       if (generate !== undefined && !canForward(lease.replica.engine, call.wire)) return await generate(lease);
       const stamp = stampOf(lease, call);
-      const response = await forwardOnce(lease, call);
-      return { kind: "forwarded", response: await finishForward(response, lease, call.signal, streams), stamp };
+      const answer = await forwardOnce(lease, call);
+      const response = finishForward(answer, { lease, signal: call.signal, streams, toBody });
+      return { kind: "forwarded", response: response instanceof Promise ? await response : response, stamp };
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const fault = isReplicaFault(error);

@@ -1,71 +1,26 @@
 /**
  * What becomes of an upstream's answer on its way through. Short bodies are read whole: cheaper than any stream, and a
- * body that breaks off can still be asked for elsewhere. Long ones of a stated length are complete upstream when their
- * head is sent; the runtime hands them on natively and the lease ends with the head. Event streams, and bodies of
- * unknown length, are passed on chunk by chunk, unmerged, and the lease ends with them.
+ * body that breaks off can still be asked for elsewhere. Long ones of a stated length that fetch gave are complete
+ * upstream when their head is sent; the runtime hands them on natively and the lease ends with the head. Event streams,
+ * bodies of unknown length, and long ones on sockets of our own are passed on piece by piece, unmerged, and the lease
+ * ends with them.
  */
 import { GatewayError, toGatewayError } from "../errors.ts";
 import type { Lease } from "../fleet/types.ts";
-import type { Clock } from "../ports.ts";
+import type { Exchange, ExchangeAnswer, StreamedBody } from "../ports.ts";
+import type { StreamWatch } from "./stream-watch.ts";
 
 /** Bodies with a stated length up to this are read whole; beyond it reading costs more than handing the body on. */
 const WHOLE_BODY_LIMIT = 64 * 1024;
 
+/** Longest first piece of a stream in which an error is looked for. */
+const FIRST_ERROR_LIMIT = 4096;
+
 /** Statuses that carry no body; giving one to `Response` throws. */
 const BODILESS = new Set([101, 204, 205, 304]);
 
-interface Watched {
-  /** Set by every chunk, cleared by every look: cheaper than a time per chunk. */
-  alive: boolean;
-  lastSeen: number;
-  readonly expire: () => void;
-}
-
-/** Ends streams on which an upstream has fallen silent. One timer for all of them: a timer per chunk costs more than the chunk. */
-export interface StreamWatch {
-  add(expire: () => void): { alive: boolean; end(): void };
-  readonly active: number;
-}
-
-/** Creates the watch; `idleMilliseconds` is the longest silence, checked about ten times in that time. */
-export function createStreamWatch(clock: Clock, idleMilliseconds: number): StreamWatch {
-  const watched = new Set<Watched>();
-  const interval = Math.max(50, idleMilliseconds / 10);
-  let ticking = false;
-  const tick = (): void => {
-    const now = clock.monotonic();
-    for (const stream of watched) {
-      if (stream.alive) {
-        stream.alive = false;
-        stream.lastSeen = now;
-      } else if (now - stream.lastSeen > idleMilliseconds) {
-        watched.delete(stream);
-        stream.expire();
-      }
-    }
-    ticking = watched.size > 0;
-    if (ticking) clock.timer(interval, tick);
-  };
-  return {
-    get active() {
-      return watched.size;
-    },
-    add(expire) {
-      const stream = {
-        alive: true,
-        lastSeen: clock.monotonic(),
-        expire,
-        end: (): void => void watched.delete(stream),
-      };
-      watched.add(stream);
-      if (!ticking) {
-        ticking = true;
-        clock.timer(interval, tick);
-      }
-      return stream;
-    },
-  };
-}
+/** Headers that describe one hop; the runtime writes its own. */
+const HOP_HEADERS = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-authenticate", "trailer"];
 
 const broken = (lease: Lease, cause: unknown): GatewayError =>
   new GatewayError(
@@ -77,41 +32,134 @@ const broken = (lease: Lease, cause: unknown): GatewayError =>
     },
   );
 
-/** Takes over the lease: it is released when the body has been passed on, broke off, or was given up by the client. */
-export function finishForward(
-  response: Response,
-  lease: Lease,
-  signal: AbortSignal,
-  streams: StreamWatch,
-): Promise<Response> | Response {
-  const { status, headers } = response;
+const SILENT = "no data within the idle limit of streams (--stream-idle-timeout)";
+
+/** The call that an answer belongs to. */
+export interface ForwardScope {
+  /** Taken over: released when the body has been passed on, broke off, or was given up by the client. */
+  readonly lease: Lease;
+  readonly signal: AbortSignal;
+  readonly streams: StreamWatch;
+  readonly toBody: Exchange["toBody"] | undefined;
+}
+
+/** The answer as a response of ours: its headers can be changed, and none of them is of the upstream's hop. */
+export function finishForward(answer: Response | ExchangeAnswer, scope: ForwardScope): Promise<Response> | Response {
+  return answer instanceof Response ? finishFetched(answer, scope) : finishExchanged(answer, scope);
+}
+
+const outcomeOf = (status: number): "ok" | "failed" => (status >= 500 ? "failed" : "ok");
+
+function finishExchanged(answer: ExchangeAnswer, scope: ForwardScope): Promise<Response> | Response {
+  const { status, headers, body } = answer;
+  if (!(body instanceof Uint8Array)) return passStreamed(body, answer, scope);
+  scope.lease.release(outcomeOf(status));
+  if (BODILESS.has(status)) return new Response(null, { status, headers });
+  const { toBody } = scope;
+  return new Response(toBody === undefined ? (body as Uint8Array<ArrayBuffer>) : toBody(body), { status, headers });
+}
+
+/** As `passOn`, where pieces are pushed and the deadline is the exchange's own. */
+async function passStreamed(
+  body: StreamedBody,
+  { status, headers }: ExchangeAnswer,
+  { lease, signal, streams }: ForwardScope,
+): Promise<Response> {
+  const lastWords = isEventStream(headers) ? toErrorEvent : null;
+  let expired = false;
+  const watched = streams.add(() => {
+    expired = true;
+    body.cancel(new Error("silent for too long"));
+  });
+  const finish = (outcome: "ok" | "failed"): void => {
+    watched.end();
+    lease.release(outcome);
+  };
+  const failure = (cause: unknown): GatewayError => {
+    if (signal.aborted) return toGatewayError(signal.reason);
+    return broken(lease, expired ? SILENT : cause);
+  };
+  try {
+    refuseDying(await body.begun, lease);
+  } catch (cause) {
+    finish(signal.aborted ? "ok" : "failed");
+    body.cancel(cause);
+    throw cause instanceof GatewayError ? cause : failure(cause);
+  }
+  const stream = body.open({
+    piece() {
+      watched.alive = true;
+    },
+    end(error) {
+      const ours = error === undefined || signal.aborted;
+      finish(ours ? outcomeOf(status) : "failed");
+      return error === undefined || lastWords === null ? null : lastWords(failure(error));
+    },
+    left: () => finish("ok"),
+  });
+  return new Response(stream, { status, headers });
+}
+
+/** Throws when a stream's first event is the upstream's own word that it is dead. */
+function refuseDying(first: Uint8Array | null, lease: Lease): void {
+  const { saysDead } = lease.replica.engine;
+  if (first === null || saysDead === undefined || first.byteLength > FIRST_ERROR_LIMIT) return;
+  const text = new TextDecoder().decode(first);
+  if (text.includes('"error"') && saysDead(text)) throw broken(lease, text.trim().slice(0, 300));
+}
+
+/** fetch's response, with headers that can be changed: on Bun the very same, so that its body is not touched. */
+function withOwnHeaders(response: Response): Response {
+  let own = response;
+  try {
+    response.headers.delete("connection");
+  } catch {
+    const { status, statusText, headers } = response;
+    own = new Response(response.body, { status, statusText, headers: new Headers(headers) });
+  }
+  dropHopHeaders(own.headers);
+  return own;
+}
+
+function dropHopHeaders(headers: Headers): void {
+  for (const name of HOP_HEADERS) headers.delete(name);
+}
+
+function finishFetched(response: Response, { lease, signal, streams }: ForwardScope): Promise<Response> | Response {
+  const { status } = response;
   // `response.body` is not looked at before it must be: asking for it turns a native hand-over into a stream.
   if (BODILESS.has(status)) {
     lease.release("ok");
+    const headers = new Headers(response.headers);
+    dropHopHeaders(headers);
     return new Response(null, { status, headers });
   }
-  const length = headers.get("content-length");
+  const length = response.headers.get("content-length");
   if (length !== null && Number(length) <= WHOLE_BODY_LIMIT) {
     return response.arrayBuffer().then(
       (bytes) => {
         // fetch rejects a short body on most runtimes, not on all.
         if (bytes.byteLength !== Number(length)) throw broken(lease, `${bytes.byteLength} of ${length} bytes came`);
-        lease.release(status >= 500 ? "failed" : "ok");
-        return new Response(bytes, { status, headers });
+        lease.release(outcomeOf(status));
+        const whole = new Response(bytes, { status, headers: response.headers });
+        dropHopHeaders(whole.headers);
+        return whole;
       },
       (cause: unknown) => {
         throw signal.aborted ? toGatewayError(signal.reason) : broken(lease, cause);
       },
     );
   }
-  if (length !== null && !isEventStream(headers)) {
-    lease.release(status >= 500 ? "failed" : "ok");
-    return response;
+  if (length !== null && !isEventStream(response.headers)) {
+    lease.release(outcomeOf(status));
+    return withOwnHeaders(response);
   }
   if (response.body === null) {
     lease.release("ok");
-    return response;
+    return withOwnHeaders(response);
   }
+  const headers = new Headers(response.headers);
+  dropHopHeaders(headers);
   return passOn(response.body, lease, signal, streams, isEventStream(headers) ? toErrorEvent : null).then(
     (stream) => new Response(stream, { status, headers }),
   );
@@ -153,7 +201,7 @@ async function passOn(
   /** Why a stream ended, if not by itself. */
   const failure = (cause?: unknown): GatewayError | undefined => {
     if (signal.aborted) return toGatewayError(signal.reason);
-    if (expired) return broken(lease, "no data within the idle limit of streams (--stream-idle-timeout)");
+    if (expired) return broken(lease, SILENT);
     return cause === undefined ? undefined : broken(lease, cause);
   };
   signal.addEventListener("abort", onAbort, { once: true });
@@ -163,8 +211,10 @@ async function passOn(
     first = await reader.read();
     const failed = first.done ? failure() : undefined;
     if (failed !== undefined) throw failed;
+    refuseDying(first.done ? null : first.value, lease);
   } catch (cause) {
     finish(signal.aborted ? "ok" : "failed");
+    void reader.cancel(cause).catch(() => undefined);
     throw cause instanceof GatewayError ? cause : failure(cause);
   }
   let controller: ReadableStreamDefaultController<Uint8Array>;

@@ -32,28 +32,8 @@ export function stampHeaders(headers: Headers, stamp: Stamp, span?: VersionSpan)
   headers.set("x-served-by", stamp.replica);
 }
 
-/** Headers that describe one hop; the runtime writes its own. */
-const HOP_HEADERS = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-authenticate", "trailer"];
-
-/**
- * The upstream's answer with our stamps; its body goes on byte for byte, never looked at. Where the runtime lets the
- * headers of a fetched response be changed (Bun), the very response is handed on: asking for its `body` would turn a
- * native hand-over into a stream.
- */
+/** The upstream's answer with our stamps; its body goes on byte for byte, never looked at. */
 export function toForwardedResponse(response: Response, stamp: Stamp): Response {
-  const own = withOwnHeaders(response);
-  const { headers } = own;
-  for (const name of HOP_HEADERS) headers.delete(name);
-  stampHeaders(headers, stamp);
-  return own;
-}
-
-function withOwnHeaders(response: Response): Response {
-  try {
-    response.headers.set("x-served-by", "");
-    return response;
-  } catch {
-    const { status, statusText, headers } = response;
-    return new Response(response.body, { status, statusText, headers: new Headers(headers) });
-  }
+  stampHeaders(response.headers, stamp);
+  return response;
 }

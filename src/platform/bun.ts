@@ -1,12 +1,13 @@
 /** Bun (≥ 1.4): ports and a server. */
 import type { Ports } from "../ports.ts";
+import { createBunExchange } from "./shared/bun-exchange.ts";
 import { identityUnlessAsked } from "./shared/encoding.ts";
 import { createProcessPorts } from "./shared/process-ports.ts";
 import type { App, Listener, ListenOptions, Platform } from "./types.ts";
 import { toUrl } from "./types.ts";
 
-const createPorts = (): Ports =>
-  createProcessPorts({
+const createPorts = (): Ports => ({
+  ...createProcessPorts({
     runtime: `bun ${Bun.version}`,
     // `timeout: false`: Bun ends a fetch after 5 idle minutes; `decompress: false`: bytes go on as they came.
     fetch: (url, init) =>
@@ -17,7 +18,9 @@ const createPorts = (): Ports =>
         decompress: false,
       } as RequestInit),
     toArguments: (file) => ["run", file],
-  });
+  }),
+  exchange: createBunExchange(),
+});
 
 async function listen(app: App, { host, port }: ListenOptions): Promise<Listener> {
   const server = Bun.serve({

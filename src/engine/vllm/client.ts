@@ -1,6 +1,6 @@
 /** HTTP calls to one vLLM server: bounded answers, errors that name the server, one repeat where that is safe. */
 import { GatewayError } from "../../errors.ts";
-import type { Fetch } from "../../ports.ts";
+import type { Exchange, ExchangeAnswer, ExchangeRequest, Fetch } from "../../ports.ts";
 import { connectionError, connectionFault, statusError, tellsDeath } from "./faults.ts";
 
 /** Largest answer that is read whole: a model list, token ids of a long prompt, prompt logprobs. Beyond it something is wrong. */
@@ -11,6 +11,8 @@ export interface ClientOptions {
   /** Base URL without a trailing slash. */
   readonly url: string;
   readonly fetch: Fetch;
+  /** Used for forwarded requests where it is there: cheaper than `fetch`. Plain HTTP only. */
+  readonly exchange?: Exchange;
   readonly apiKey: string | undefined;
   /** Nobody listens there any more. */
   readonly onRefused: (reason: string) => void;
@@ -35,6 +37,8 @@ export interface Client {
    * for requests that may be carried out twice without harm.
    */
   send(target: string, init: RequestInit & { readonly signal: AbortSignal }, repeat: boolean): Promise<Response>;
+  /** As `send`, over the `exchange` port; absent where that is. */
+  readonly exchange?: (request: ExchangeRequest, signal: AbortSignal, repeat: boolean) => Promise<ExchangeAnswer>;
   /** A successful answer's body as JSON; undefined when empty. Throws GatewayError for any other status. */
   call(target: string, init: CallInit): Promise<unknown>;
   /** As `call`, with undefined for 404: the route does not exist there. */
@@ -65,7 +69,7 @@ export async function readText(response: Response, limit: number): Promise<strin
 }
 
 /** Creates the client of one server. */
-export function createClient({ url, fetch, apiKey, onRefused, onDeath }: ClientOptions): Client {
+export function createClient({ url, fetch, exchange, apiKey, onRefused, onDeath }: ClientOptions): Client {
   const authorization = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 
   function fail(signal: AbortSignal, thrown: unknown): never {
@@ -75,27 +79,41 @@ export function createClient({ url, fetch, apiKey, onRefused, onDeath }: ClientO
     throw error;
   }
 
-  async function sendAgain(
-    target: string,
-    init: RequestInit & { readonly signal: AbortSignal },
+  /**
+   * uvicorn closes idle connections after 5 s, and a request may meet a connection that is just being closed.
+   * No byte of an answer came, and what `repeat` is set for has no effect but its answer: once more is safe.
+   */
+  async function onceMore<T>(
+    again: () => Promise<T>,
+    signal: AbortSignal,
     repeat: boolean,
     thrown: unknown,
-  ): Promise<Response> {
-    // uvicorn closes idle connections after 5 s, and a request may meet a connection that is just being closed.
-    // No byte of an answer came, and what `repeat` is set for has no effect but its answer: once more is safe.
-    if (!repeat || init.signal.aborted || connectionFault(thrown) !== "reset") fail(init.signal, thrown);
+  ): Promise<T> {
+    if (!repeat || signal.aborted || connectionFault(thrown) !== "reset") fail(signal, thrown);
     try {
-      // `keepalive: false` keeps Bun from taking another idle connection of the same age; elsewhere it does nothing.
-      return await fetch(url + target, { ...init, keepalive: false });
-    } catch (again) {
-      return fail(init.signal, again);
+      return await again();
+    } catch (failed) {
+      return fail(signal, failed);
     }
   }
 
   const client: Client = {
     url,
     send: (target, init, repeat) =>
-      fetch(url + target, init).catch((thrown) => sendAgain(target, init, repeat, thrown)),
+      fetch(url + target, init).catch((thrown) =>
+        // `keepalive: false` keeps Bun from taking another idle connection of the same age; elsewhere it does nothing.
+        onceMore(() => fetch(url + target, { ...init, keepalive: false }), init.signal, repeat, thrown),
+      ),
+    ...(exchange === undefined
+      ? {}
+      : {
+          exchange: (request, signal, repeat) =>
+            exchange
+              .send(url, request, signal)
+              .catch((thrown) =>
+                onceMore(() => exchange.send(url, { ...request, fresh: true }, signal), signal, repeat, thrown),
+              ),
+        }),
     notice(text) {
       const dead = tellsDeath(text);
       if (dead) onDeath(`its engine is dead: ${text.slice(0, 200)}`);

@@ -3,6 +3,7 @@
  * is a short 500: that may be the last word of a dying engine, and then the request can go elsewhere.
  */
 import { GatewayError } from "../../errors.ts";
+import type { ExchangeAnswer } from "../../ports.ts";
 import type { CallOptions, ForwardRequest } from "../engine.ts";
 import type { Client } from "./client.ts";
 import { connectionError, readUpstreamError } from "./faults.ts";
@@ -24,7 +25,16 @@ function isRepeatable({ method, target, body }: ForwardRequest): boolean {
 export function createForward(
   client: Client,
   apiKey: string | undefined,
-): (request: ForwardRequest, options: CallOptions) => Promise<Response> {
+): (request: ForwardRequest, options: CallOptions) => Promise<Response | ExchangeAnswer> {
+  /** Throws when a 500 says that its server is dead: then the request can go elsewhere. */
+  function refuseDeath(text: string): void {
+    if (!client.notice(text)) return;
+    const { message } = readUpstreamError(text);
+    throw new GatewayError("upstream_failed", `The vLLM server at ${client.url} is dead: ${message.slice(0, 200)}`, {
+      upstream: message.slice(0, 500),
+    });
+  }
+
   async function lookAt(response: Response, signal: AbortSignal): Promise<Response> {
     const length = Number(response.headers.get("content-length") ?? Number.NaN);
     if (!(length <= LOOKED_AT_LIMIT)) return response;
@@ -35,28 +45,34 @@ export function createForward(
       if (signal.aborted) throw signal.reason;
       throw connectionError(client.url, thrown);
     }
-    const text = new TextDecoder().decode(bytes);
-    if (client.notice(text)) {
-      const { message } = readUpstreamError(text);
-      throw new GatewayError("upstream_failed", `The vLLM server at ${client.url} is dead: ${message.slice(0, 200)}`, {
-        upstream: message.slice(0, 500),
-      });
-    }
+    refuseDeath(new TextDecoder().decode(bytes));
     const { status, statusText, headers } = response;
     return new Response(bytes, { status, statusText, headers });
   }
 
+  function lookAtAnswer(answer: ExchangeAnswer): ExchangeAnswer {
+    const { body } = answer;
+    if (body instanceof Uint8Array && body.byteLength <= LOOKED_AT_LIMIT) refuseDeath(new TextDecoder().decode(body));
+    return answer;
+  }
+
   return (request, { signal }) => {
-    const { body } = request;
+    const { method, target, body } = request;
+    const headers = toUpstreamHeaders(request.headers, apiKey);
+    if (client.exchange !== undefined && !(body instanceof ReadableStream)) {
+      return client
+        .exchange({ method, target, headers, body }, signal, isRepeatable(request))
+        .then((answer) => (answer.status === 500 ? lookAtAnswer(answer) : answer));
+    }
     const init: RequestInit & { readonly signal: AbortSignal } = {
-      method: request.method,
-      headers: toUpstreamHeaders(request.headers, apiKey),
+      method,
+      headers,
       body: body as NonNullable<RequestInit["body"]> | null,
       signal,
       ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
     };
     return client
-      .send(request.target, init, isRepeatable(request))
+      .send(target, init, isRepeatable(request))
       .then((response) => (response.status === 500 ? lookAt(response, signal) : response));
   };
 }

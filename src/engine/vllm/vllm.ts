@@ -6,7 +6,7 @@
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observe/log.ts";
-import type { Clock, Fetch, Files } from "../../ports.ts";
+import type { Clock, Exchange, Fetch, Files } from "../../ports.ts";
 import type { CallOptions, Engine, EngineControl, EngineInfo, EngineModel, EngineNotice } from "../engine.ts";
 import { type Client, createClient } from "./client.ts";
 import { createControl } from "./control.ts";
@@ -26,7 +26,7 @@ export interface VllmEngineSpec {
 
 /** What the engine needs from outside. */
 export interface VllmEngineDeps {
-  readonly ports: { readonly fetch: Fetch; readonly clock: Clock; readonly files?: Files };
+  readonly ports: { readonly fetch: Fetch; readonly clock: Clock; readonly exchange?: Exchange; readonly files?: Files };
   readonly log: Logger;
   /** Sent as `Authorization: Bearer`; vLLM's --api-key. */
   readonly upstreamApiKey?: string;
@@ -117,6 +117,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   const client = createClient({
     url,
     fetch,
+    ...(deps.ports.exchange === undefined || !url.startsWith("http:") ? {} : { exchange: deps.ports.exchange }),
     apiKey: deps.upstreamApiKey,
     onRefused: tell,
     onDeath(reason) {
@@ -248,6 +249,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       return () => void listeners.delete(listener);
     },
     forward: createForward(client, deps.upstreamApiKey),
+    saysDead: client.notice,
     generate: (request, { signal }) =>
       whileAlive((own) => {
         const maxModelLen = info?.models[0]?.maxModelLen ?? UNKNOWN_MODEL_LEN;
