@@ -48,6 +48,17 @@ export function finishForward(answer: Response | ExchangeAnswer, scope: ForwardS
   return answer instanceof Response ? finishFetched(answer, scope) : finishExchanged(answer, scope);
 }
 
+/** The answer as a response, for a call that is no generation: no lease, no watch over its stream. */
+export function toPlainResponse(answer: Response | ExchangeAnswer): Response {
+  if (answer instanceof Response) return answer;
+  const { status, headers, body } = answer;
+  if (!(body instanceof Uint8Array)) {
+    const events = { piece: () => undefined, end: () => null, left: () => undefined };
+    return new Response(body.open(events), { status, headers });
+  }
+  return new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status, headers });
+}
+
 const outcomeOf = (status: number): "ok" | "failed" => (status >= 500 ? "failed" : "ok");
 
 function finishExchanged(answer: ExchangeAnswer, scope: ForwardScope): Promise<Response> | Response {

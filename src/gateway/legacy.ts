@@ -8,6 +8,7 @@ import type { FleetRegistry, Replica } from "../fleet/types.ts";
 import type { Gateway, LegacyCall } from "../gateway-types.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Bridge } from "../sync/bridge/types.ts";
+import { toPlainResponse } from "./forward.ts";
 
 /** What it needs. */
 export interface LegacyOptions {
@@ -49,7 +50,9 @@ export function createLegacy({ fleet, log, bridge, host, timeoutMilliseconds }: 
     if (engine.forward === undefined) throw new GatewayError("conflict", `${id} is not up yet.`, { replica: id });
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMilliseconds)]);
     try {
-      const response = await engine.forward({ method: "POST", target: path, headers, body }, { signal: limit });
+      const response = toPlainResponse(
+        await engine.forward({ method: "POST", target: path, headers, body }, { signal: limit }),
+      );
       if (response.status < 500) return response;
       const text = (await response.text()).slice(0, SHOWN_LIMIT);
       const message = `${id} answered ${response.status} to POST ${path}: ${text}`;

@@ -26,7 +26,12 @@ export interface VllmEngineSpec {
 
 /** What the engine needs from outside. */
 export interface VllmEngineDeps {
-  readonly ports: { readonly fetch: Fetch; readonly clock: Clock; readonly exchange?: Exchange; readonly files?: Files };
+  readonly ports: {
+    readonly fetch: Fetch;
+    readonly clock: Clock;
+    readonly exchange?: Exchange;
+    readonly files?: Files;
+  };
   readonly log: Logger;
   /** Sent as `Authorization: Bearer`; vLLM's --api-key. */
   readonly upstreamApiKey?: string;
