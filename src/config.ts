@@ -124,6 +124,13 @@ export const ConfigSchema = z.strictObject({
     .min(1)
     .optional()
     .describe("Path of the CUDA runtime for the bridge; default: the system's."),
+  trainerMode: z
+    .enum(["wait", "abort", "keep"])
+    .default("wait")
+    .describe("What happens to running generations when a trainer starts an update without a pause of its own."),
+  trainerTimeout: seconds(86_400)
+    .default(600)
+    .describe("Seconds that a trainer's weight call may take, and that a trainer may be silent in an open update."),
   spoolDir: z
     .string()
     .min(1)

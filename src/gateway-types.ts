@@ -83,7 +83,28 @@ export interface Readiness {
 
 export interface ControlResult<T> {
   /** One entry per replica, in fleet order. */
-  readonly servers: readonly { readonly id: string; readonly result?: T; readonly error?: string }[];
+  readonly servers: readonly {
+    readonly id: string;
+    readonly result?: T;
+    readonly error?: string;
+    /** Its state, when it need not be asked: it does not run, or must stay as it is. */
+    readonly skipped?: string;
+  }[];
+}
+
+/** Who drives a weight update over vLLM's routes, and until when. */
+export interface TrainerCaller {
+  readonly actor: string;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What all servers confirmed. */
+export interface TrainerAnswer {
+  /** One per server, in fleet order; ranks only after a join. */
+  readonly servers: readonly { readonly id: string; readonly rank_offset?: number; readonly world_size?: number }[];
+  /** Set by a finish that made a new version. */
+  readonly published?: { readonly version: number; readonly label: string; readonly sync: string };
 }
 
 /** A call of a legacy trainer, to be handed on as it came or carried out here. */
@@ -146,7 +167,9 @@ export interface Gateway {
     readiness(): Readiness;
     server(id: string): Server | undefined;
     attach(request: AttachServer, signal: AbortSignal): Promise<Server>;
-    patch(id: string, request: PatchServer): Promise<Server>;
+    patch(id: string, request: PatchServer, signal: AbortSignal): Promise<Server>;
+    /** Loads or proves the published weights of a fenced replica and lets it serve. Throws `conflict` when neither can be done. */
+    refit(id: string, signal: AbortSignal): Promise<Server>;
     detach(id: string, signal: AbortSignal): Promise<void>;
     /** Loads the published weights into one replica and takes it back in; throws GatewayError when that failed. */
     refit(id: string, signal: AbortSignal): Promise<Server>;
@@ -188,6 +211,20 @@ export interface Gateway {
     finish(call: Omit<LegacyCall, "path" | "headers" | "body">): Promise<void>;
     /** The prefix caches are empty: ends an update that an upstream took by itself. */
     finished(): void;
+  };
+
+  /** vLLM's weight-transfer routes over the fleet, for a trainer that sends the tensors itself. */
+  readonly trainer: {
+    /** Ranks of all servers that could join a trainer's group now. */
+    worldSize(includeDp: boolean, signal: AbortSignal): Promise<number>;
+    join(info: Readonly<Record<string, unknown>>, caller: TrainerCaller): Promise<TrainerAnswer>;
+    start(checkpointFormat: boolean | undefined, caller: TrainerCaller): Promise<TrainerAnswer>;
+    update(
+      update: Readonly<Record<string, unknown>> | readonly Readonly<Record<string, unknown>>[],
+      caller: TrainerCaller,
+    ): Promise<TrainerAnswer>;
+    finish(label: string | null, caller: TrainerCaller): Promise<TrainerAnswer>;
+    leave(caller: TrainerCaller): Promise<TrainerAnswer>;
   };
 
   readonly syncs: {

@@ -27,6 +27,7 @@ import { createLogger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import type { Ports } from "./ports.ts";
 import { createSyncs, type StartedBy } from "./sync/syncs.ts";
+import { createTrainerSessions } from "./sync/trainer/session.ts";
 
 export type { Gateway } from "./gateway-types.ts";
 
@@ -108,8 +109,18 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
     });
 
+  const trainer = createTrainerSessions({
+    fleet,
+    syncs,
+    clock,
+    random: ports.random,
+    log,
+    timeoutMilliseconds: config.trainerTimeout * 1000,
+    mode: config.trainerMode,
+  });
+
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
-  const control = createControl(fleet, (now) => {
+  const control = createControl(fleet, trainer, clock, (now) => {
     paused = now;
     hub.publish("fleet", { type: "fleet", fleet: snapshot() });
   });
@@ -147,6 +158,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       await syncs.stop();
       await fleet.stop(grace.signal);
       timer.cancel();
+      trainer.stop();
     },
     generation: {
       dispatch: (call) => dispatch(call, generation),
@@ -195,7 +207,9 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         }
         return fleet.server(id)!;
       },
-      async patch(id, request) {
+      async patch(id, request, signal) {
+        // A fenced replica serves again only with proof of what it holds.
+        if (request.state === "ready") await trainer.refit(ReplicaId.parse(id), signal);
         return fleet.server(fleet.patchReplica(id, request.state).id)!;
       },
       detach: (id, signal) =>
@@ -204,7 +218,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
           AbortSignal.any([signal, AbortSignal.timeout(DETACH_GRACE_MILLISECONDS)]),
         ),
       async refit(id, signal) {
-        await syncs.refit(ReplicaId.parse(id), signal);
+        const room = trainer.isFenced(id) ? trainer : syncs;
+        await room.refit(ReplicaId.parse(id), signal);
         return fleet.server(id)!;
       },
       worldSize: fleet.worldSize,
@@ -222,6 +237,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       host: config.ncclHost,
       timeoutMilliseconds: config.requestTimeout * 1000,
     }),
+    trainer,
     syncs: syncs.syncs,
     weightFiles: offers.read,
     versions: syncs.versions,

@@ -144,7 +144,7 @@ export const patchServer = defineRoute({
     const { id } = c.req.valid("param");
     const { fleet } = c.get("gateway");
     if (fleet.server(id) === undefined) throw unknownServer(id);
-    return c.json(await fleet.patch(id, await readBody(c, PatchServer)), 200);
+    return c.json(await fleet.patch(id, await readBody(c, PatchServer), c.get("signal")), 200);
   },
 });
 

@@ -3,7 +3,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { ResetPrefixCache, ResetPrefixCacheQuery, toBoolean } from "../../src/contract/vllm/control.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { openAiErrors } from "../../src/http/error-responses.ts";
-import { allResults } from "../../src/http/fan-out.ts";
+import { allResults, toServerResults } from "../../src/http/fan-out.ts";
 
 export const resetPrefixCache = defineRoute({
   route: createRoute({
@@ -34,6 +34,7 @@ export const resetPrefixCache = defineRoute({
   handler: async (c) => {
     const running = toBoolean(c.req.valid("query").reset_running_requests, false);
     const outcome = await c.var.gateway.control.resetPrefixCache(running, c.var.signal);
-    return c.json({ success: allResults(outcome, "reset its prefix cache").every((done) => done === true) }, 200);
+    const success = allResults(outcome, "reset its prefix cache").every((done) => done === true);
+    return c.json({ success, ...toServerResults(c.var.gateway, outcome) }, 200);
   },
 });

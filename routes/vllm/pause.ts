@@ -11,11 +11,12 @@ import {
 import { GatewayError } from "../../src/errors.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { openAiErrors } from "../../src/http/error-responses.ts";
-import { allResults } from "../../src/http/fan-out.ts";
+import { allResults, toServerResults } from "../../src/http/fan-out.ts";
 import { readBody } from "../../src/http/validation.ts";
 
 const FAILED = ["replica_failed", "1 of 2 replicas did not pause: embedded-1: the worker is gone"] as const;
 const NOBODY = ["conflict", "No replica could be asked to pause."] as const;
+const OPEN = ["conflict", "/resume: a weight update is open (open). POST /finish_weight_update first."] as const;
 
 export const pause = defineRoute({
   route: createRoute({
@@ -29,7 +30,9 @@ export const pause = defineRoute({
     responses: {
       200: {
         description: "All replicas paused.",
-        content: { "application/json": { schema: StatusAnswer, example: { status: "paused" } } },
+        content: {
+          "application/json": { schema: StatusAnswer, example: { status: "paused", servers: [{ id: "vllm-0" }] } },
+        },
       },
       ...openAiErrors(
         ["invalid_value", 'mode must be one of "abort", "wait", "keep", got "nap".', "mode"],
@@ -42,8 +45,9 @@ export const pause = defineRoute({
   handler: async (c) => {
     const { mode, clear_cache } = c.req.valid("query");
     const { control } = c.var.gateway;
-    allResults(await control.pause(mode ?? "abort", toBoolean(clear_cache, true), c.var.signal), "pause");
-    return c.json({ status: "paused" }, 200);
+    const outcome = await control.pause(mode ?? "abort", toBoolean(clear_cache, true), c.var.signal);
+    allResults(outcome, "pause");
+    return c.json({ status: "paused", ...toServerResults(c.var.gateway, outcome) }, 200);
   },
 });
 
@@ -57,15 +61,18 @@ export const resume = defineRoute({
     responses: {
       200: {
         description: "All replicas run.",
-        content: { "application/json": { schema: StatusAnswer, example: { status: "resumed" } } },
+        content: {
+          "application/json": { schema: StatusAnswer, example: { status: "resumed", servers: [{ id: "vllm-0" }] } },
+        },
       },
-      ...openAiErrors(FAILED, NOBODY),
+      ...openAiErrors(FAILED, NOBODY, OPEN),
     },
   }),
   scope: "weights",
   handler: async (c) => {
-    allResults(await c.var.gateway.control.resume(c.var.signal), "resume");
-    return c.json({ status: "resumed" }, 200);
+    const outcome = await c.var.gateway.control.resume(c.var.signal);
+    allResults(outcome, "resume");
+    return c.json({ status: "resumed", ...toServerResults(c.var.gateway, outcome) }, 200);
   },
 });
 

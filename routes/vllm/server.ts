@@ -15,6 +15,8 @@ export const getWorldSize = defineRoute({
     operationId: "getWorldSize",
     tags: ["vLLM"],
     summary: "Ranks that receive weights, over all replicas",
+    description:
+      "The servers that could join a trainer's group now: those that are up and answer. With `include_dp=false` the sum of what each server says without its own data parallelism.",
     request: { query: WorldSizeQuery },
     responses: {
       200: { description: "The sum over the fleet.", content: { "application/json": { schema: WorldSize } } },
@@ -22,14 +24,9 @@ export const getWorldSize = defineRoute({
     },
   }),
   scope: "weights",
-  handler: (c) => {
-    const { fleet } = c.var.gateway;
-    // Replicas are to the caller what data-parallel ranks are inside one vLLM server.
-    const withReplicas = toBoolean(c.req.valid("query").include_dp, true);
-    const world_size = withReplicas
-      ? fleet.worldSize()
-      : Math.max(0, ...fleet.snapshot().servers.map((server) => server.world_size));
-    return c.json({ world_size }, 200);
+  handler: async (c) => {
+    const includeDp = toBoolean(c.req.valid("query").include_dp, true);
+    return c.json({ world_size: await c.var.gateway.trainer.worldSize(includeDp, c.var.signal) }, 200);
   },
 });
 

@@ -3,7 +3,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { Awake, IsSleeping, Sleeping, SleepQuery, WakeUpQuery } from "../../src/contract/vllm/control.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { openAiErrors } from "../../src/http/error-responses.ts";
-import { allResults } from "../../src/http/fan-out.ts";
+import { allResults, toServerResults } from "../../src/http/fan-out.ts";
 
 const DEFAULT_LEVEL = 1;
 
@@ -32,8 +32,9 @@ export const sleep = defineRoute({
   scope: "weights",
   handler: async (c) => {
     const level = c.req.valid("query").level ?? DEFAULT_LEVEL;
-    allResults(await c.var.gateway.control.sleep(level, c.var.signal), "sleep");
-    return c.json({ status: "sleeping", level }, 200);
+    const outcome = await c.var.gateway.control.sleep(level, c.var.signal);
+    allResults(outcome, "sleep");
+    return c.json({ status: "sleeping", level, ...toServerResults(c.var.gateway, outcome) }, 200);
   },
 });
 
@@ -58,9 +59,13 @@ export const wakeUp = defineRoute({
     const { tags } = c.req.valid("query");
     const named = tags === undefined ? null : typeof tags === "string" ? [tags] : tags;
     const { control } = c.var.gateway;
-    allResults(await control.wakeUp(named, c.var.signal), "wake up");
+    const outcome = await control.wakeUp(named, c.var.signal);
+    allResults(outcome, "wake up");
     const sleeping = await control.isSleeping(c.var.signal);
-    return c.json({ status: sleeping ? "sleeping" : "awake", tags: named }, 200);
+    return c.json(
+      { status: sleeping ? "sleeping" : "awake", tags: named, ...toServerResults(c.var.gateway, outcome) },
+      200,
+    );
   },
 });
 

@@ -190,6 +190,43 @@ export interface Residency {
   release(options: CallOptions): Promise<ResidencyReport>;
 }
 
+/** One call of a trainer that sends the tensors itself (vLLM's weight-transfer routes), in neutral form. */
+export type TransferCall =
+  /** `info`: vLLM's `init_info`, with this server's own `rank_offset` already in it. */
+  | { readonly type: "join"; readonly info: Readonly<Record<string, unknown>> }
+  | { readonly type: "start"; readonly checkpointFormat?: boolean }
+  /** `update`: vLLM's `update_info`; a list has one payload per rank of this server. */
+  | { readonly type: "update"; readonly update: Readonly<Record<string, unknown>> | readonly unknown[] }
+  /** `label`: null leaves the server's own as it is. */
+  | { readonly type: "finish"; readonly label: string | null }
+  | { readonly type: "leave" };
+
+/** Which process answers, and which weights it says it has. */
+export interface TransferIdentity {
+  /** Differs after a restart; null where the server gives no sign of it. */
+  readonly instance: string | null;
+  /** The label of the last finished update; null where the server has none to tell. */
+  readonly label: string | null;
+}
+
+/**
+ * A server that takes weights straight from a trainer. The gateway decides who may call what when; this only speaks.
+ * A failed call rejects with a GatewayError whose `details.upstream` are the server's own words.
+ */
+export interface TransferTarget {
+  /** One `update` is a whole update here: `start` and `finish` send nothing. */
+  readonly sessionless: boolean;
+  /** Throws GatewayError when this server has no way to take the call. Sends nothing. */
+  check(call: TransferCall): void;
+  /** Sends once, never repeats. Resolves when the server confirmed. */
+  send(call: TransferCall, options: CallOptions): Promise<void>;
+  identify(options: CallOptions): Promise<TransferIdentity>;
+  /** The owner has met this process, and knows what it holds: it is not taken for a stranger by the next probe. */
+  meet(identity: TransferIdentity): void;
+  /** Ranks, with or without data parallelism. */
+  worldSize(includeDp: boolean, options: CallOptions): Promise<number>;
+}
+
 export interface TokenizeResult {
   readonly tokenIds: readonly number[];
   readonly tokenStrings: readonly string[];
@@ -227,6 +264,7 @@ export interface Engine {
    * For engines that cannot ask: they repeat it after a lost connection, as long as the same process answers.
    */
   noteWeights?(version: WeightVersion | null, digest: WeightDigest | null): void;
+  readonly transfer?: TransferTarget;
 }
 
 /** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */

@@ -122,7 +122,12 @@ export function createAcquirer(context: AcquireContext): Acquirer {
       if (until <= now) throw versionUnavailable(replicas, facts, asked);
       return { until, error: () => versionUnavailable(replicas, context.published(), asked) };
     }
-    if (recovering) {
+    // A weight switch ends with the sync or its own deadline: worth waiting for as long as the caller waits.
+    if (candidates.some((replica) => replica.state === "syncing")) {
+      const limit = asked.waitMilliseconds > 0 ? asked.waitMilliseconds : Number.POSITIVE_INFINITY;
+      const until = (waiter?.since ?? now) + limit;
+      if (until > now) return { until, error: () => noReplica(replicas, context.published(), asked) };
+    } else if (recovering) {
       const since = waiter?.recoveringSince ?? now;
       if (waiter !== null) waiter.recoveringSince = since;
       const until = since + RECOVERY_WAIT_MS;

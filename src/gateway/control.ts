@@ -1,77 +1,200 @@
-/** vLLM's RL controls over the whole fleet: one call in, one call to every replica, one result per replica out. */
-import type { EngineControl } from "../engine/engine.ts";
+/**
+ * vLLM's RL controls over the whole fleet: one call in, one call to every replica that is up, one result per replica
+ * out. While the fleet is paused or sleeps, new requests wait here and not in a server: so they are answered, and
+ * stamped, with the weights that are served when it goes on.
+ */
+import type { EngineControl, PauseMode } from "../engine/engine.ts";
 import { GatewayError, toGatewayError } from "../errors.ts";
 import type { FleetRegistry, Replica } from "../fleet/types.ts";
 import type { ControlResult, Gateway } from "../gateway-types.ts";
+import { orAborted, sleep as pass } from "../lib/deadline.ts";
+import type { Clock } from "../ports.ts";
 
-type Call<T> = (control: EngineControl) => Promise<T>;
+type Call<T> = (control: EngineControl, signal: AbortSignal) => Promise<T>;
 
-async function toAll<T>(fleet: FleetRegistry, name: string, call: Call<T>): Promise<ControlResult<T>> {
-  const ask = async (replica: Replica): Promise<ControlResult<T>["servers"][number]> => {
-    const { control } = replica.engine;
-    if (control === undefined) return { id: replica.id, error: `${name} is not supported by this replica` };
-    try {
-      return { id: replica.id, result: await call(control) };
-    } catch (thrown) {
-      return { id: replica.id, error: toGatewayError(thrown).message };
-    }
-  };
-  const servers = await Promise.all(fleet.replicas().map(ask));
-  const failed = servers.filter((server) => server.error !== undefined);
-  if (failed.length > 0) {
-    const which = failed.map((server) => `${server.id}: ${server.error}`).join("; ");
-    throw new GatewayError(
-      "replica_failed",
-      `${name} failed on ${failed.length} of ${servers.length} replicas (${which}).`,
-      {
-        replica: failed[0]?.id ?? "",
-      },
-    );
-  }
-  return { servers };
+/** What the trainer room knows that decides over a control call. */
+export interface ControlGuard {
+  setPaused(mode: PauseMode | null): void;
+  /** Throws `conflict` while servers may hold half an update. */
+  refuseInWindow(call: string): void;
+  isFenced(id: string): boolean;
 }
 
-/** True when every replica that can be asked says so; a fleet with nobody to ask says false. */
-async function everyone(fleet: FleetRegistry, call: Call<boolean>): Promise<boolean> {
-  const controls = fleet
-    .replicas()
-    .flatMap((replica) => (replica.engine.control === undefined ? [] : [replica.engine.control]));
-  const answers = await Promise.all(controls.map(call));
-  return answers.length > 0 && answers.every(Boolean);
+/** A live engine does any of these in seconds; moving the largest models to the host takes a minute. */
+const CONTROL_MS = 120_000;
+/** Waiting for running generations ends with the caller's own deadline, which is a day at most. */
+const DAY_MS = 86_400_000;
+/** Reading a flag. Beyond this the engine is blocked: it waits for a trainer. */
+const FLAG_MS = 5000;
+/** Requests that were on their way when the servers were paused: asked to end again, so often, so far apart. */
+const STRAGGLER_ROUNDS = 10;
+const STRAGGLER_MS = 100;
+
+const hasWeightsOfItsOwn = ({ engine }: Replica): boolean => engine.transfer !== undefined;
+
+/** Why a replica need not be asked: it does not run, or must stay as it is. */
+function skipReason(replica: Replica, guard: ControlGuard): string | null {
+  if (!hasWeightsOfItsOwn(replica)) return null;
+  if (["unreachable", "starting", "stopped"].includes(replica.state)) return replica.state;
+  return guard.isFenced(replica.id) ? "quarantined" : null;
 }
 
 /** Creates the fan-out. `onPaused` learns of every change of the fleet-wide pause. */
-export function createControl(fleet: FleetRegistry, onPaused: (paused: boolean) => void): Gateway["control"] {
+export function createControl(
+  fleet: FleetRegistry,
+  guard: ControlGuard,
+  clock: Clock,
+  onPaused: (paused: boolean) => void,
+): Gateway["control"] {
+  const gates: Record<"pause" | "sleep", (() => void) | null> = { pause: null, sleep: null };
+  const close = (which: "pause" | "sleep"): boolean => {
+    // Embedded replicas hold requests themselves, and know to the token which weights answered.
+    if (gates[which] !== null || !fleet.replicas().some(hasWeightsOfItsOwn)) return false;
+    gates[which] = fleet.closeGate();
+    return true;
+  };
+  const open = (which: "pause" | "sleep"): void => {
+    gates[which]?.();
+    gates[which] = null;
+  };
+
+  /** Runs the call under the caller's signal and a limit of its own. */
+  async function bounded<T>(
+    call: Call<T>,
+    control: EngineControl,
+    signal: AbortSignal,
+    milliseconds: number,
+  ): Promise<T> {
+    const limit = new AbortController();
+    const late = new GatewayError(
+      "deadline_exceeded",
+      `did not answer within ${milliseconds / 1000} s although its /health may say 200: its engine is blocked (it waits for a trainer), restart or detach it`,
+    );
+    const timer = clock.timer(milliseconds, () => limit.abort(late));
+    const both = AbortSignal.any([signal, limit.signal]);
+    try {
+      return await orAborted(call(control, both), both);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async function toAll<T>(
+    name: string,
+    signal: AbortSignal,
+    call: Call<T>,
+    milliseconds = CONTROL_MS,
+  ): Promise<ControlResult<T>> {
+    const ask = async (replica: Replica): Promise<ControlResult<T>["servers"][number]> => {
+      const { control } = replica.engine;
+      const skipped = skipReason(replica, guard);
+      if (skipped !== null) return { id: replica.id, skipped };
+      if (control === undefined) return { id: replica.id, error: `${name} is not supported by this replica` };
+      try {
+        return { id: replica.id, result: await bounded(call, control, signal, milliseconds) };
+      } catch (thrown) {
+        return { id: replica.id, error: toGatewayError(thrown).message };
+      }
+    };
+    const servers = await Promise.all(fleet.replicas().map(ask));
+    const failed = servers.filter((server) => server.error !== undefined);
+    if (failed.length > 0) {
+      const which = failed.map((server) => `${server.id}: ${server.error}`).join("; ");
+      throw new GatewayError(
+        "replica_failed",
+        `${name} failed on ${failed.length} of ${servers.length} replicas (${which}).`,
+        { replica: failed[0]?.id ?? "" },
+      );
+    }
+    return { servers };
+  }
+
+  /** True when every replica that answers says so; `otherwise` when none does. */
+  async function everyone(call: Call<boolean>, signal: AbortSignal, otherwise: boolean): Promise<boolean> {
+    const asked = fleet.replicas().flatMap(({ engine }) => (engine.control === undefined ? [] : [engine.control]));
+    const answers = await Promise.all(
+      asked.map((control) => bounded(call, control, signal, FLAG_MS).catch(() => undefined)),
+    );
+    const told = answers.filter((answer) => answer !== undefined);
+    return told.length === 0 ? otherwise : told.every(Boolean);
+  }
+
+  const upstreams = (): Replica[] =>
+    fleet.replicas().filter((replica) => hasWeightsOfItsOwn(replica) && skipReason(replica, guard) === null);
+
+  async function pauseAll(mode: PauseMode, clearCache: boolean, signal: AbortSignal): Promise<ControlResult<null>> {
+    const ids = upstreams().map(({ id }) => id);
+    // First what runs, then the servers: a request on its way to a paused server would wait there, with an old stamp.
+    if (mode === "wait") await fleet.drained(ids, signal);
+    const call: Call<null> = async (control, own) => {
+      await control.pause(mode, clearCache, { signal: own });
+      return null;
+    };
+    const result = await toAll("pause", signal, call, mode === "wait" ? DAY_MS : CONTROL_MS);
+    if (mode !== "abort") return result;
+    for (let round = 0; round < STRAGGLER_ROUNDS && upstreams().some(({ inFlight }) => inFlight > 0); round += 1) {
+      await pass(clock, STRAGGLER_MS, signal);
+      await toAll("pause", signal, call);
+    }
+    return result;
+  }
+
   return {
     async pause(mode, clearCache, signal) {
-      const result = await toAll(fleet, "pause", async (control) => {
-        await control.pause(mode, clearCache, { signal });
-        return null;
-      });
-      onPaused(true);
-      return result;
+      const closed = close("pause");
+      try {
+        const result = await pauseAll(mode, clearCache, signal);
+        guard.setPaused(mode);
+        onPaused(true);
+        return result;
+      } catch (error) {
+        if (closed) open("pause");
+        throw error;
+      }
     },
     async resume(signal) {
-      const result = await toAll(fleet, "resume", async (control) => {
-        await control.resume({ signal });
+      guard.refuseInWindow("/resume");
+      const result = await toAll<null>("resume", signal, async (control, own) => {
+        await control.resume({ signal: own });
         return null;
       });
+      guard.setPaused(null);
+      open("pause");
       onPaused(false);
       return result;
     },
-    isPaused: (signal) => everyone(fleet, (control) => control.isPaused({ signal })),
+    isPaused: (signal) => everyone((control, own) => control.isPaused({ signal: own }), signal, gates.pause !== null),
     resetPrefixCache: (resetRunning, signal) =>
-      toAll(fleet, "reset_prefix_cache", (control) => control.resetPrefixCache(resetRunning, { signal })),
-    sleep: (level, signal) =>
-      toAll(fleet, "sleep", async (control) => {
-        await control.sleep(level, { signal });
+      toAll("reset_prefix_cache", signal, (control, own) => control.resetPrefixCache(resetRunning, { signal: own })),
+    async sleep(level, signal) {
+      guard.refuseInWindow("/sleep");
+      const closed = close("sleep");
+      try {
+        const result = await toAll<null>("sleep", signal, async (control, own) => {
+          await control.sleep(level, { signal: own });
+          return null;
+        });
+        // Level 2 drops the weights themselves: what wakes up holds nothing until the next update.
+        if (level >= 2) for (const { id } of upstreams()) fleet.setWeights(id, null, null);
+        return result;
+      } catch (error) {
+        if (closed) open("sleep");
+        throw error;
+      }
+    },
+    async wakeUp(tags, signal) {
+      guard.refuseInWindow("/wake_up");
+      const result = await toAll<null>("wake_up", signal, async (control, own) => {
+        await control.wakeUp(tags, { signal: own });
         return null;
-      }),
-    wakeUp: (tags, signal) =>
-      toAll(fleet, "wake_up", async (control) => {
-        await control.wakeUp(tags, { signal });
-        return null;
-      }),
-    isSleeping: (signal) => everyone(fleet, (control) => control.isSleeping({ signal })),
+      });
+      if (gates.sleep === null) return result;
+      const asleep =
+        tags !== null && (await everyone((control, own) => control.isSleeping({ signal: own }), signal, false));
+      if (!asleep) open("sleep");
+      return result;
+    },
+    isSleeping: (signal) =>
+      everyone((control, own) => control.isSleeping({ signal: own }), signal, gates.sleep !== null),
   };
 }

@@ -49,5 +49,5 @@ const STATEFUL = new Set([
 /** True for calls whose repetition could do harm, weight syncs included. */
 export function isStateful(method: string, path: string): boolean {
   if (method === "GET" || method === "HEAD" || method === "OPTIONS") return false;
-  return STATEFUL.has(path) || path.startsWith("/api/weight-syncs");
+  return STATEFUL.has(path) || path.startsWith("/api/weight-syncs") || /^\/api\/servers\/[^/]+\/refit$/.test(path);
 }

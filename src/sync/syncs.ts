@@ -19,7 +19,7 @@ import { dropUpload, openSource } from "./source.ts";
 import { createSpool, type Spool } from "./spool.ts";
 import type { StartedBy, Syncs, SyncsOptions } from "./types.ts";
 
-export type { StartedBy, Syncs, SyncsOptions } from "./types.ts";
+export type { ExternalSync, StartedBy, Syncs, SyncsOptions } from "./types.ts";
 
 /** Ended syncs that can still be looked at. */
 const RECORD_LIMIT = 1000;
@@ -97,15 +97,18 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     return record;
   };
 
-  const checkPossible = (request: StartSync, upload: ReadableStream<Uint8Array> | undefined): Disk => {
+  const checkFree = (): void => {
     if (stopping) throw new GatewayError("conflict", "The gateway is shutting down; no sync can start.");
-    if (active !== undefined) {
-      const { id, version } = active.facts;
-      throw new GatewayError(
-        "sync_in_progress",
-        `Sync ${id} to version ${version} is running. Wait for it, or end it with DELETE /api/weight-syncs/${id}.`,
-      );
-    }
+    if (active === undefined) return;
+    const { id, version } = active.facts;
+    throw new GatewayError(
+      "sync_in_progress",
+      `Sync ${id} to version ${version} is running. Wait for it, or end it with DELETE /api/weight-syncs/${id}.`,
+    );
+  };
+
+  const checkPossible = (request: StartSync, upload: ReadableStream<Uint8Array> | undefined): Disk => {
+    checkFree();
     if (disk === undefined) {
       throw new GatewayError("unsupported", `${ports.runtime} gives no file system; weights cannot be received here.`);
     }
@@ -258,6 +261,12 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
       async abort(id) {
         const record = find(id);
         const run = runs.get(id);
+        if (run === undefined && record === active) {
+          throw new GatewayError(
+            "conflict",
+            `Sync ${id} is driven by its trainer; POST /finish_weight_update ends it.`,
+          );
+        }
         if (run === undefined) {
           throw new GatewayError("conflict", `Sync ${id} has already ended: ${record.view().state}.`);
         }
@@ -289,6 +298,34 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     versions: history,
     refit: catchUp.refit,
     active: () => active?.facts.id ?? null,
+    beginExternal(request, by, state) {
+      checkFree();
+      const id = `ws_${ports.random.uuid()}` as SyncId;
+      const createdAt = new Date(clock.now()).toISOString();
+      const facts = { id, request, version: nextVersion(undefined), createdAt, leftOut: [] };
+      const record = createRecord(facts, state, clock, (sync) => onChange?.(sync, by));
+      active = record;
+      records.set(id, record);
+      forgetOldest(records);
+      return {
+        id,
+        setState: record.setState,
+        publish(version, label, servers) {
+          facts.version = version;
+          facts.request = label === null ? request : { ...request, label };
+          // What the spool holds makes up older weights; nothing here can load the new ones again.
+          for (const dropped of droppedSets(recipe, EMPTY_RECIPE)) void remove(dropped);
+          recipe = EMPTY_RECIPE;
+          fleet.publish(version, null);
+          history.append(toVersionRecord(version, null, servers, facts.request, by, id, clock.now()));
+        },
+        finish() {
+          active = undefined;
+          record.finish();
+          catchUp.check();
+        },
+      };
+    },
     currentWeights,
     recordStart() {
       const { version, digest } = fleet.published();

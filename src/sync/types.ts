@@ -6,6 +6,7 @@ import type { CurrentWeights, PauseMode } from "../engine/engine.ts";
 import type { FleetRegistry } from "../fleet/types.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Ports } from "../ports.ts";
+import type { SyncState } from "./machine.ts";
 
 export interface StartedBy {
   /** Name of the API key; for the history. */
@@ -17,6 +18,16 @@ export interface StartedBy {
 interface Page {
   readonly limit: number;
   readonly after?: string;
+}
+
+/** A sync that somebody outside drives: a trainer over vLLM's own routes. It has the one place of a running sync. */
+export interface ExternalSync {
+  readonly id: SyncId;
+  setState(state: SyncState): void;
+  /** `replicas` serve this version from now on; it is the fleet's. */
+  publish(version: WeightVersionRecord["version"], label: string | null, replicas: readonly ReplicaId[]): void;
+  /** The last change; the place is free again. */
+  finish(): void;
 }
 
 /** `syncs` and `versions` are what the gateway interface shows; see `gateway-types.ts` for their promises. */
@@ -38,6 +49,8 @@ export interface Syncs {
   refit(id: ReplicaId, signal: AbortSignal): Promise<void>;
   /** Id of the sync that runs now. */
   active(): SyncId | null;
+  /** Throws `sync_in_progress` while another sync runs. */
+  beginExternal(request: StartSync, by: StartedBy, state: SyncState): ExternalSync;
   /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */
   currentWeights(): CurrentWeights;
   /** Call once, when the fleet serves: puts the weights it started with into the history. */

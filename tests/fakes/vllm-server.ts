@@ -3,7 +3,7 @@
  * that can be injected. Imports nothing of the gateway.
  *
  *   bun tests/fakes/vllm-server.ts --port 0 --name a [--model tiny] [--token-delay MS] [--api-key K] [--world-size N]
- *                                  [--weights N] [--no-dev] [--no-bodies] [--max-model-len N]
+ *                                  [--vllm-version 0.32.0] [--weights N] [--no-dev] [--no-bodies] [--max-model-len N]
  *
  * The first line on stdout is `listening on http://127.0.0.1:PORT`. Control: /__fake/faults, /__fake/answer,
  * /__fake/options, /__fake/log (see vllm/control.ts and vllm/state.ts).
@@ -26,6 +26,9 @@ const GENERATION = ["/v1/completions", "/v1/chat/completions"];
 /** vLLM's (uvicorn's) idle limit of a keep-alive connection. */
 const IDLE_MS = 5000;
 
+/** How long a restart by a fault takes; a real server needs 38 s and more, tests probe ten times a second. */
+const RESTART_MS = 400;
+
 export interface FakeVllm {
   readonly url: string;
   readonly port: number;
@@ -35,6 +38,8 @@ export interface FakeVllm {
   seen(path?: string): readonly SeenRequest[];
   /** Refuses new connections and cuts the open ones, as a killed process does. */
   stop(): Promise<void>;
+  /** Another process behind the same address: open connections break, the weights are those of its start. */
+  restart(): void;
 }
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {
@@ -83,6 +88,7 @@ async function answer(
   const url = new URL(request.url ?? "/", "http://fake");
   const { pathname } = url;
   const method = request.method ?? "GET";
+  if (Date.now() < state.downUntil) return void request.socket.destroy();
   if (pathname === "/health" && method === "GET") {
     const { health } = state.faults;
     if (health === "hang") return;
@@ -90,10 +96,16 @@ async function answer(
     return sendJson(response, state, health === "unavailable" || state.dead ? 503 : 200, undefined);
   }
   const faults = takeFaults(state, pathname);
-  if (faults.drop === true || (faults.dropReused === true && reused)) return void request.socket.destroy();
-  if (faults.hang === true) return;
+  const late = faults.after === true;
+  if (!late && (faults.drop === true || (faults.dropReused === true && reused))) return void request.socket.destroy();
+  if (!late && faults.hang === true) return;
+  const restart = (): void => {
+    state.reborn(RESTART_MS);
+    request.socket.destroy();
+  };
+  if (!late && faults.restart === true) return restart();
   if (faults.delayHeadMs !== undefined) await sleep(faults.delayHeadMs);
-  if (faults.status !== undefined) {
+  if (faults.status !== undefined && !late) {
     const shaped = HttpError.shaped(faults.status, "InternalServerError", `injected ${faults.status}`, null).body;
     return sendJson(response, state, faults.status, faults.body === undefined ? shaped : JSON.parse(faults.body));
   }
@@ -117,7 +129,23 @@ async function answer(
   }
   const handler = route(state, method, pathname, own);
   const contentType = request.headers["content-type"];
-  sendJson(response, state, 200, await handler({ state, query: url.searchParams, body, contentType }));
+  const act = async (): Promise<unknown> => handler({ state, query: url.searchParams, body, contentType });
+  if (faults.lie === true) return sendJson(response, state, 200, { message: "done" });
+  if (faults.duplicate === true) await act();
+  const value = await act();
+  if (late && faults.restart === true) return restart();
+  if (late && faults.hang === true) return;
+  if (late && faults.drop === true) return void request.socket.destroy();
+  if (late && faults.status !== undefined) {
+    const words = HttpError.shaped(faults.status, "InternalServerError", `injected ${faults.status}`, null).body;
+    return sendJson(response, state, faults.status, words);
+  }
+  if (faults.resetMidBody === true) {
+    response.writeHead(200, { "content-type": "application/json", "content-length": 1000 });
+    await new Promise<void>((resolve) => response.write(JSON.stringify(value), () => resolve()));
+    return void request.socket.destroy();
+  }
+  sendJson(response, state, 200, value);
 }
 
 async function handle(
@@ -206,6 +234,10 @@ export async function startFakeVllm(
     port,
     state,
     seen: (path) => state.seen.filter((one) => path === undefined || one.target.split("?")[0] === path),
+    restart() {
+      for (const socket of sockets.keys()) socket.destroy();
+      state.reborn();
+    },
     stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const [socket, { idle }] of sockets) {
@@ -229,6 +261,7 @@ async function main(): Promise<void> {
       "token-delay": { type: "string", default: "0" },
       "world-size": { type: "string", default: "1" },
       weights: { type: "string", default: "0" },
+      "vllm-version": { type: "string", default: "0.32.0" },
       "api-key": { type: "string" },
       "no-dev": { type: "boolean", default: false },
       "no-bodies": { type: "boolean", default: false },
@@ -244,6 +277,7 @@ async function main(): Promise<void> {
     tokenDelayMs: Number(values["token-delay"]),
     worldSize: Number(values["world-size"]),
     weights: Number(values.weights),
+    version: values["vllm-version"],
     devMode: !values["no-dev"],
     keepBodies: !values["no-bodies"],
     ...(apiKey === undefined ? {} : { apiKey }),

@@ -197,6 +197,17 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
     return { results: Array.from({ length: state.worldSize }, () => null) };
   };
 
+  /** Without NCCL: there is no group, and `start` touches no parameter. */
+  const session: Record<string, Handler> = {
+    "POST /init_weight_transfer_engine": () => ({ message: "Weight transfer initialized" }),
+    "POST /start_weight_update": () => {
+      if (state.updating) throw HttpError.worker("start_weight_update called while a weight update is already active.");
+      state.updating = true;
+      return { message: "Weight update started" };
+    },
+    "POST /update_weights": update,
+    "POST /finish_weight_update": finish,
+  };
   const own: Record<string, Handler> = {
     "POST /collective_rpc": rpc,
     "GET /metrics": () => new TextEncoder().encode(`process_start_time_seconds ${started}\n`),
@@ -205,7 +216,7 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
       vllm_env: {},
       system_env: {},
     }),
-    ...(backend === "tidegate" ? { "POST /update_weights": update, "POST /finish_weight_update": finish } : {}),
+    ...(backend === "tidegate" ? session : {}),
   };
   if (root !== undefined) {
     own["GET /v1/models"] = () => ({

@@ -39,6 +39,7 @@ export interface FakeOptions {
       | "fleet"
       | "legacy"
       | "control"
+      | "trainer"
       | "syncs"
       | "versions"
       | "chatFormats"
@@ -156,6 +157,10 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
     controls.push(call);
     return Promise.resolve({ servers: [{ id: SERVER.id, result }] });
   };
+  const trained = (...call: unknown[]) => {
+    controls.push(call);
+    return Promise.resolve({ servers: [] });
+  };
   const gateway: Gateway = {
     config,
     ports,
@@ -222,6 +227,15 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       wakeUp: (tags) => done(null, "wakeUp", tags),
       isSleeping: () => Promise.resolve(false),
       ...over.control,
+    },
+    trainer: {
+      worldSize: () => Promise.resolve(1),
+      join: (info) => trained("join", info),
+      start: (format) => trained("start", format),
+      update: (update) => trained("update", update),
+      finish: (label) => trained("finish", label),
+      leave: () => trained("leave"),
+      ...over.trainer,
     },
     syncs: {
       start: () => Promise.resolve(SYNC),

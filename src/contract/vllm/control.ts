@@ -20,7 +20,20 @@ export const PauseQuery = z.object({
   clear_cache: QueryBoolean.optional().meta({ description: "Drop cached prefixes, also with `keep`. Default true." }),
 });
 
-export const StatusAnswer = z.object({ status: z.string() }).meta({ id: "VllmStatus" });
+/** One per server of the fleet; vLLM's own answers have none, and its clients do not look. */
+export const ServerResults = z
+  .array(
+    z.object({
+      id: z.string(),
+      rank_offset: z.number().int().optional().meta({ description: "Its first rank in the trainer's group." }),
+      world_size: z.number().int().optional().meta({ description: "Ranks of the whole group." }),
+      skipped: z.string().optional().meta({ description: "Not asked: its state." }),
+    }),
+  )
+  .optional()
+  .meta({ description: "One per server." });
+
+export const StatusAnswer = z.object({ status: z.string(), servers: ServerResults }).meta({ id: "VllmStatus" });
 export const IsPaused = z.object({ is_paused: z.boolean() }).meta({ id: "VllmIsPaused" });
 export const IsSleeping = z.object({ is_sleeping: z.boolean() }).meta({ id: "VllmIsSleeping" });
 
@@ -29,14 +42,19 @@ export const ResetPrefixCacheQuery = z.object({
   reset_external: QueryBoolean.optional().meta({ description: "Accepted; there is no external cache." }),
 });
 export const ResetPrefixCache = z
-  .object({ success: z.boolean().meta({ description: "false: refused because requests run." }) })
+  .object({
+    success: z.boolean().meta({ description: "false: refused because requests run." }),
+    servers: ServerResults,
+  })
   .meta({ id: "VllmResetPrefixCache" });
 
 export const SleepQuery = z.object({
   level: z.coerce.number().int().min(0).max(2).optional().meta({ description: "Default 1." }),
   mode: z.enum(["abort", "wait", "keep"]).optional(),
 });
-export const Sleeping = z.object({ status: z.string(), level: z.number().int() }).meta({ id: "VllmSleeping" });
+export const Sleeping = z
+  .object({ status: z.string(), level: z.number().int(), servers: ServerResults })
+  .meta({ id: "VllmSleeping" });
 
 export const WakeUpQuery = z.object({
   tags: z
@@ -44,7 +62,9 @@ export const WakeUpQuery = z.object({
     .optional()
     .meta({ description: "`weights`, `kv_cache`; repeatable. None: everything." }),
 });
-export const Awake = z.object({ status: z.string(), tags: z.array(z.string()).nullable() }).meta({ id: "VllmAwake" });
+export const Awake = z
+  .object({ status: z.string(), tags: z.array(z.string()).nullable(), servers: ServerResults })
+  .meta({ id: "VllmAwake" });
 
 export const WorldSizeQuery = z.object({
   include_dp: QueryBoolean.optional().meta({ description: "false: one replica's ranks. Default true." }),

@@ -1,5 +1,6 @@
 /** vLLM's weight transfer routes. The bodies are checked as vLLM's envelope check does; their contents are the engines'. */
 import { z } from "zod";
+import { ServerResults } from "./control.ts";
 
 export const InitWeightTransfer = z.object({ init_info: z.looseObject({}) }).meta({
   id: "VllmInitWeightTransfer",
@@ -37,4 +38,12 @@ export const WeightInfo = z
   .object({ weight_version: z.string().meta({ description: "The fleet's published version, as text." }) })
   .meta({ id: "VllmWeightInfo", example: { weight_version: "7" } });
 
-export const WeightMessage = z.object({ message: z.string() }).meta({ id: "VllmMessage" });
+export const WeightMessage = z
+  .object({
+    message: z.string(),
+    servers: ServerResults,
+    version: z.number().int().optional().meta({ description: "The fleet's new version, after a finish." }),
+    weight_version: z.string().optional().meta({ description: "The label that the servers now carry." }),
+    sync: z.string().optional().meta({ description: "Id of the weight sync in `GET /api/weight-syncs`." }),
+  })
+  .meta({ id: "VllmMessage" });

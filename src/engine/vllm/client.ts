@@ -27,6 +27,8 @@ export interface CallInit {
   readonly json?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Carried out at most once: over a connection of its own where the runtime allows, and never repeated. */
+  readonly once?: boolean;
 }
 
 /** One server, spoken to over HTTP. */
@@ -43,6 +45,8 @@ export interface Client {
   call(target: string, init: CallInit): Promise<unknown>;
   /** As `call`, with undefined for 404: the route does not exist there. */
   callIfThere(target: string, init: CallInit): Promise<{ readonly value: unknown } | undefined>;
+  /** A successful answer's body as text, bounded. Throws GatewayError for any other status. */
+  text(target: string, init: CallInit): Promise<string>;
   /** The answer, unread; throws GatewayError when the status is not a success. */
   open(target: string, init: CallInit): Promise<Response>;
   /** Tells whether the text of a 500 ends this server, and if so tells the owner. */
@@ -129,6 +133,11 @@ export function createClient({ url, fetch, exchange, apiKey, onRefused, onDeath 
       const text = await readBody(response, init.signal);
       return response.ok ? toJson(target, text) : refuse(target, response.status, text);
     },
+    async text(target, init) {
+      const response = await ask(target, init);
+      const text = await readBody(response, init.signal);
+      return response.ok ? text : refuse(target, response.status, text);
+    },
     async callIfThere(target, init) {
       const response = await ask(target, init);
       const text = await readBody(response, init.signal);
@@ -146,7 +155,8 @@ export function createClient({ url, fetch, exchange, apiKey, onRefused, onDeath 
       "accept-encoding": "identity",
       ...(body === null ? {} : { "content-type": "application/json" }),
     });
-    return client.send(target, { method, headers, body, signal: init.signal }, true);
+    if (init.once !== true) return client.send(target, { method, headers, body, signal: init.signal }, true);
+    return client.send(target, { method, headers, body, signal: init.signal, keepalive: false }, false);
   }
 
   function refuse(target: string, status: number, text: string): never {

@@ -15,6 +15,7 @@ import { generate } from "./generate.ts";
 import { type Instance, isOtherInstance, isSameInstance, mergeInstance, readInstance } from "./instance.ts";
 import { type ModelFacts, readModelFacts } from "./manifest.ts";
 import { detokenize, tokenize } from "./text.ts";
+import { createTransfer } from "./transfer.ts";
 import { createVllmWeights } from "./weights.ts";
 import type { OfferWeights } from "./weights-plugin.ts";
 
@@ -132,6 +133,10 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     },
   });
 
+  const transfer = createTransfer(client, (met) => {
+    instance = { started: met.instance, label: met.label };
+  });
+
   /** At once, not with the next probe: every request until then would fail or have to be moved. */
   function tell(reason: string): void {
     if (told) return;
@@ -209,6 +214,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     url,
     async start({ signal }) {
       const read = await readInfo(client, signal);
+      transfer.setVersion(typeof read.details.vllm_version === "string" ? read.details.vllm_version : null);
       const now = await readInstance(client, clock, read.details.dev_routes === true, signal);
       if (isOtherInstance(instance, now)) forgetWeights();
       // Not surely the same: whole weights of its start at best. Half-done ones stay half done until that is sure.
@@ -270,5 +276,6 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       noted = { weightVersion: version, weightDigest: digest };
       if (info !== null) info = { ...info, ...noted };
     },
+    transfer,
   };
 }

@@ -68,6 +68,22 @@ export function control(state: FakeState, method: string, url: URL, body: Uint8A
       state.weights = options.weights ?? state.weights;
       return { ok: true };
     }
+    case "GET /__fake/transfer": {
+      const { transfer } = state;
+      return {
+        joins: transfer.joins,
+        tensors: Object.fromEntries(transfer.tensors),
+        counts: Object.fromEntries(transfer.counts),
+        finished: transfer.finished,
+        active: transfer.active,
+        serving: state.serving,
+        weight_version: state.weightVersion,
+        dead: state.dead,
+      };
+    }
+    case "POST /__fake/reborn":
+      state.reborn();
+      return { ok: true };
     default:
       return undefined;
   }

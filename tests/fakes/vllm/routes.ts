@@ -85,10 +85,19 @@ const metrics: Handler = ({ state }) => {
       "# HELP vllm:kv_cache_usage_perc KV-cache usage. 1 means 100 percent usage.",
       "# TYPE vllm:kv_cache_usage_perc gauge",
       `vllm:kv_cache_usage_perc${labels} 0.0`,
+      "# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.",
+      "# TYPE process_start_time_seconds gauge",
+      `process_start_time_seconds ${state.startedAt}`,
       "",
     ].join("\n"),
   );
 };
+
+/** While the engine waits for a trainer these queue behind it; the API process answers the others alone. */
+const blocked =
+  (handler: Handler): Handler =>
+  (call) =>
+    call.state.transfer.busy === 0 ? handler(call) : call.state.transfer.engine(async () => handler(call));
 
 const pause: Handler = async ({ state, query }) => {
   const mode = query.get("mode") ?? "abort";
@@ -137,31 +146,38 @@ function required(call: Call, field: string): unknown {
   return fields[field];
 }
 
-const initTransfer: Handler = (call) => {
-  required(call, "init_info");
-  call.state.transferReady = true;
+const initTransfer: Handler = async (call) => {
+  const info = required(call, "init_info");
+  const { transfer } = call.state;
+  await transfer.engine(() => transfer.init(info as Readonly<Record<string, unknown>>));
   return { message: "Weight transfer initialized" };
 };
 
-const startUpdate: Handler = ({ state }) => {
-  if (state.updating) throw HttpError.worker("Weight update already active. Call finish_weight_update first.");
-  state.updating = true;
+const startUpdate: Handler = async ({ state }) => {
+  await state.transfer.engine(() => state.transfer.start());
+  // What runs unpaused meets empty parameters at its next step.
+  if (!state.paused && state.running.size > 0) state.dead = true;
+  state.changed();
   return { message: "Weight update started" };
 };
 
-const updateWeights: Handler = (call) => {
-  required(call, "update_info");
-  if (!call.state.updating) throw HttpError.worker("start_weight_update must be called before update_weights.");
+const updateWeights: Handler = async (call) => {
+  const info = required(call, "update_info");
+  const { transfer } = call.state;
+  await transfer.engine(() => transfer.update(info));
   return { message: "Weights updated" };
 };
 
-const finishUpdate: Handler = ({ state, body, contentType }) => {
-  if (!state.updating) throw HttpError.worker("No weight update is active. Call start_weight_update first.");
+const finishUpdate: Handler = async ({ state, body, contentType }) => {
   const version = body.length > 0 ? parseBody(body, contentType).weight_version : undefined;
-  state.updating = false;
-  state.weights += 1;
+  if (await state.transfer.engine(() => state.transfer.finish())) state.weights += 1;
   if (typeof version === "string") state.weightVersion = version;
   return { message: "Weight update finished" };
+};
+
+const shutdownTransfer: Handler = async ({ state }) => {
+  await state.transfer.engine(() => state.transfer.shutdown());
+  return { message: "Weight transfer shut down" };
 };
 
 const collectiveRpc: Handler = ({ state, body, contentType }) => {
@@ -169,8 +185,11 @@ const collectiveRpc: Handler = ({ state, body, contentType }) => {
   if (typeof fields.method !== "string") {
     throw HttpError.shaped(400, "Bad Request", "Missing 'method' in request body", null);
   }
-  if (fields.method === "reload_weights") state.weights += 1;
-  else if (fields.method !== "check_health") {
+  if (fields.method === "reload_weights") {
+    const path = (fields.kwargs as { weights_path?: unknown } | undefined)?.weights_path;
+    state.transfer.reload();
+    if (path !== undefined) state.weights += 1;
+  } else if (fields.method !== "check_health") {
     throw HttpError.worker(`'CPUWorker' object has no attribute '${fields.method}'`);
   }
   return { results: Array.from({ length: state.worldSize }, () => null) };
@@ -197,7 +216,7 @@ const serverInfo: Handler = ({ state }) => ({
 
 /** Always there. */
 export const PLAIN_ROUTES: Readonly<Record<string, Handler>> = {
-  "GET /version": () => ({ version: "0.32.0" }),
+  "GET /version": ({ state }) => ({ version: state.version }),
   "GET /v1/models": models,
   "GET /ping": () => undefined,
   "POST /ping": () => undefined,
@@ -209,23 +228,29 @@ export const PLAIN_ROUTES: Readonly<Record<string, Handler>> = {
 
 /** Only with VLLM_SERVER_DEV_MODE=1. */
 export const DEV_ROUTES: Readonly<Record<string, Handler>> = {
-  "POST /pause": pause,
-  "POST /resume": resume,
-  "GET /is_paused": ({ state }) => ({ is_paused: state.paused }),
+  "POST /pause": blocked(pause),
+  "POST /resume": blocked(resume),
+  "GET /is_paused": blocked(({ state }) => ({ is_paused: state.paused })),
   "GET /get_world_size": ({ state }) => ({ world_size: state.worldSize }),
-  "POST /reset_prefix_cache": ({ state, query }) => ({
-    success: state.paused || state.running.size === 0 || query.get("reset_running_requests") === "true",
+  "POST /reset_prefix_cache": blocked(({ state, query }) => {
+    const success = state.paused || state.running.size === 0 || query.get("reset_running_requests") === "true";
+    // Before 0.26 the answer was empty.
+    return state.transfer.minor < 26 ? undefined : { success };
   }),
   "POST /reset_mm_cache": () => undefined,
-  "POST /sleep": sleepRoute,
-  "POST /wake_up": wakeUp,
-  "GET /is_sleeping": ({ state }) => ({ is_sleeping: state.sleeping }),
+  "POST /sleep": blocked(sleepRoute),
+  "POST /wake_up": blocked(wakeUp),
+  "GET /is_sleeping": blocked(({ state }) => ({ is_sleeping: state.sleeping })),
   "POST /init_weight_transfer_engine": initTransfer,
   "POST /start_weight_update": startUpdate,
   "POST /update_weights": updateWeights,
   "POST /finish_weight_update": finishUpdate,
+  "POST /shutdown_weight_transfer_engine": shutdownTransfer,
   "POST /update_weight_version": updateVersion,
-  "GET /weight_info": ({ state }) => ({ weight_version: state.weightVersion }),
+  "GET /weight_info": blocked(({ state }) => {
+    if (state.transfer.minor < 29) throw HttpError.detail(404, "Not Found");
+    return { weight_version: state.weightVersion };
+  }),
   "GET /server_info": serverInfo,
   "POST /collective_rpc": collectiveRpc,
   "POST /abort_requests": ({ state, body, contentType }) => {

@@ -109,7 +109,7 @@ async function make(
   while (open > 0) {
     if (state.paused || state.sleeping)
       await state.until(() => (!state.paused && !state.sleeping) || run.abort || gone());
-    if (state.empty) crash(state);
+    if (state.empty || (state.deadly && !state.paused)) crash(state);
     if (state.dead) throw HttpError.shaped(500, "InternalServerError", ENGINE_DEAD, null);
     if (state.tokenDelayMs > 0) await sleep(state.tokenDelayMs);
     if (gone()) return made;
@@ -153,15 +153,17 @@ export async function serveGeneration(
   const chat = request.url?.startsWith("/v1/chat/") === true;
   const parsed = parseBody(body, request.headers["content-type"]);
   const model = checkModel(state, parsed);
-  const work = { ...toWork(parsed, chat, state.weights, state.maxModelLen), model };
+  const work = { ...toWork(parsed, chat, state.serving, state.maxModelLen), model };
   nextId += 1;
   const given = request.headers["x-request-id"];
   const suffix = typeof given === "string" ? given : nextId.toString(16).padStart(16, "0");
   const ids: Ids = { id: `${chat ? "chatcmpl" : "cmpl"}-${suffix}`, created: Math.floor(Date.now() / 1000) };
   const run = { abort: false };
   const gone = (): boolean => response.destroyed;
-  if (state.updating && !state.paused) {
-    // Parameters are empty between start and finish: a generation then kills the engine and soon the server.
+  // An engine that waits for a trainer schedules nothing.
+  if (state.transfer.busy > 0) await state.transfer.engine(() => undefined);
+  if (state.deadly && !state.paused) {
+    // Parameters are empty between start and finish, and after a failure: a generation then kills engine and server.
     crash(state);
     throw HttpError.shaped(500, "InternalServerError", ENGINE_DEAD, null);
   }

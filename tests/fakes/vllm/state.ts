@@ -1,5 +1,8 @@
 /** What one fake vLLM server remembers: its options, its injected faults, what it saw, and the engine's few states. */
 
+import { createTcpPeer } from "./tcp-peer.ts";
+import { FakeTransfer, type Peer } from "./transfer.ts";
+
 /** Faults, as `POST /__fake/faults` takes them; each call replaces the whole set, `{}` ends all. */
 export interface Faults {
   /** Paths that the request faults below hit; default: the generation routes. */
@@ -25,6 +28,16 @@ export interface Faults {
   readonly engineDead?: boolean;
   /** 500 "cannot schedule new futures after shutdown" to every generation while /health stays 200. */
   readonly shuttingDown?: boolean;
+  /** The fault comes after the call has been carried out; default: before. For `status`, `hang`, `drop`. */
+  readonly after?: boolean;
+  /** Another process takes over at this call: before it is carried out, or `after`. */
+  readonly restart?: boolean;
+  /** Say that it worked and do nothing. */
+  readonly lie?: boolean;
+  /** The call arrives twice, one directly after the other; the second one's answer goes back. */
+  readonly duplicate?: boolean;
+  /** Carry it out, send the head and half of the body, close. */
+  readonly resetMidBody?: boolean;
   /** What GET /health does: 503, no answer, or a closed connection. */
   readonly health?: "unavailable" | "hang" | "drop";
   /** Close idle keep-alive connections after so long; vLLM: 5000. */
@@ -80,6 +93,10 @@ export interface FakeVllmOptions {
   /** Keep the bodies of seen requests (load tests turn it off); default true. */
   readonly keepBodies?: boolean;
   readonly faults?: Faults;
+  /** Which vLLM it is; default "0.32.0". */
+  readonly version?: string;
+  /** How it finds a trainer; default: over TCP. */
+  readonly peer?: Peer;
 }
 
 /** Seen requests kept; older ones are forgotten, the counters go on. */
@@ -105,11 +122,15 @@ export class FakeState {
   disconnects = 0;
   connections = 0;
 
-  /** Which weights answer; a finished update adds one. */
+  readonly version: string;
+  readonly #peer: Peer;
+  readonly #startWeights: number;
+  /** Which weights it was started with, or was told to have. */
   weights: number;
   weightVersion = "default";
-  transferReady = false;
-  updating = false;
+  transfer: FakeTransfer;
+  /** Seconds since the epoch; another one after a restart. */
+  startedAt = Date.now() / 1000;
   paused = false;
   sleeping = false;
   dead = false;
@@ -128,8 +149,50 @@ export class FakeState {
     this.keepBodies = options.keepBodies ?? true;
     this.tokenDelayMs = options.tokenDelayMs ?? 0;
     this.weights = options.weights ?? 0;
+    this.#startWeights = this.weights;
+    this.version = options.version ?? "0.32.0";
+    this.#peer = options.peer ?? createTcpPeer();
+    this.transfer = this.#newTransfer();
     this.faults = options.faults ?? {};
     this.faultsLeft = this.faults.count ?? Number.POSITIVE_INFINITY;
+  }
+
+  #newTransfer(): FakeTransfer {
+    return new FakeTransfer({ version: this.version, worldSize: this.worldSize, peer: this.#peer });
+  }
+
+  /** Milliseconds since the epoch: until then nobody answers. */
+  downUntil = 0;
+
+  /** What a new process behind the same address begins with, after the time that it takes to start. */
+  reborn(startMilliseconds = 0): void {
+    this.downUntil = Date.now() + startMilliseconds;
+    this.transfer = this.#newTransfer();
+    this.weights = this.#startWeights;
+    this.weightVersion = "default";
+    this.startedAt += 1;
+    this.paused = this.sleeping = this.dead = false;
+    this.running.clear();
+    this.changed();
+  }
+
+  /** A session is open. */
+  get updating(): boolean {
+    return this.transfer.active;
+  }
+
+  set updating(now: boolean) {
+    this.transfer.active = now;
+  }
+
+  /** An update is open, or one has failed: the next generation kills the server. */
+  get deadly(): boolean {
+    return this.transfer.active || this.transfer.empty;
+  }
+
+  /** Which weights answer: what it was started with, and what it received since. */
+  get serving(): number {
+    return (this.weights + this.transfer.weightsNumber()) % 2 ** 31;
   }
 
   setFaults(faults: Faults): void {

@@ -1,0 +1,394 @@
+/**
+ * Performs what the trainer machine decides: on the servers (`work.ts`), on the fleet (`fences.ts`), in the history. Owns
+ * every timer of a session – the call's, a stage's, the trainer's silence – and turns answers into promises.
+ */
+import type { StartSync } from "../../contract/control/weight-syncs.ts";
+import type { ReplicaId, WeightVersion } from "../../contract/ids.ts";
+import type { PauseMode, TransferCall, TransferIdentity } from "../../engine/engine.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Replica } from "../../fleet/types.ts";
+import { orAborted } from "../../lib/deadline.ts";
+import type { ExternalSync } from "../types.ts";
+import type { TrainerCaller, TrainerOptions, TrainerResult } from "./api.ts";
+import { createFences, type Fences } from "./fences.ts";
+import { reduceTrainer } from "./machine.ts";
+import type { RankShare } from "./ranks.ts";
+import { createTimers } from "./timers.ts";
+import {
+  createTrainerState,
+  type TrainerEffect,
+  type TrainerEvent,
+  type TrainerFailure,
+  type TrainerState,
+} from "./types.ts";
+import { judgeFinish } from "./verdict.ts";
+import { toSyncState } from "./view.ts";
+import { createWork, identify } from "./work.ts";
+
+/** After the first failure of a collective the others wait for a peer that never comes; their own errors get this long. */
+const GRACE_MS = 1000;
+/** Closing what a failed session left open: a local step of the engine. */
+const UNDO_MS = 5000;
+/** Checking labels. Also what a finish may take beyond its deadline, which must stay under a second. */
+const VERIFY_MS = 3000;
+const LATE_VERIFY_MS = 500;
+
+/** What the present calls carry beside what the machine knows. */
+export interface Cargo {
+  join: Readonly<Record<string, unknown>>;
+  shares: readonly RankShare[];
+  checkpointFormat: boolean | undefined;
+  update: Readonly<Record<string, unknown>> | readonly unknown[];
+  version: WeightVersion;
+  label: string;
+}
+
+/** What the calls (`session.ts`) use. */
+export interface Conductor {
+  readonly cargo: Cargo;
+  readonly identities: Map<ReplicaId, TransferIdentity>;
+  readonly fences: Fences;
+  readonly state: () => TrainerState;
+  readonly joined: () => readonly ReplicaId[];
+  dispatch(event: TrainerEvent): void;
+  /** Resolves with how the machine answers; rejects when it refuses. */
+  ask(event: TrainerEvent): Promise<TrainerFailure | null>;
+  /** The deadline of the call under way has passed. */
+  expire(): void;
+  /** Resolves when nothing is being closed or released any more. */
+  idle(signal: AbortSignal): Promise<void>;
+  /** As `idle`, for a short while: an answer should not come before its servers serve again. */
+  settled(): Promise<void>;
+  beginRecord(by: Omit<TrainerCaller, "signal">): void;
+  readonly hasRecord: () => boolean;
+  /** What the session's finish published. */
+  readonly published: () => TrainerResult["published"];
+  setPaused(mode: PauseMode | null): void;
+  stop(): void;
+}
+
+/** Creates it; nothing runs before the first call. */
+export function createConductor(options: TrainerOptions): Conductor {
+  const { fleet, syncs, clock, log, timeoutMilliseconds } = options;
+  let state: TrainerState = createTrainerState();
+  let pausedBy: PauseMode | null = null;
+  let waiter: { resolve(failure: TrainerFailure | null): void; reject(error: GatewayError): void } | null = null;
+  let record: ExternalSync | null = null;
+  let recordFailure: TrainerFailure | null = null;
+  let published = new Set<ReplicaId>();
+  let publishedAs: TrainerResult["published"];
+  let round = new AbortController();
+  const identities = new Map<ReplicaId, TransferIdentity>();
+  const cargo: Cargo = {
+    join: {},
+    shares: [],
+    checkpointFormat: undefined,
+    update: {},
+    version: 0 as WeightVersion,
+    label: "",
+  };
+  const queue: TrainerEvent[] = [];
+  let dispatching = false;
+  /** Releases under way; the next call waits for them. */
+  let settling: Promise<unknown> = Promise.resolve();
+  const idleWaiters = new Set<() => void>();
+
+  const timers = createTimers(clock);
+  const work = createWork({
+    fleet,
+    clock,
+    mode: options.mode,
+    pausedBy: () => pausedBy,
+    dispatch,
+    identities,
+    newId: () => options.random.uuid(),
+  });
+  const fences = createFences({
+    fleet,
+    clock,
+    log,
+    identities,
+    dispatch,
+    syncs,
+    state: () => state,
+    resume: work.resume,
+  });
+
+  function dispatch(event: TrainerEvent): void {
+    queue.push(event);
+    if (dispatching) return;
+    dispatching = true;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      if (next.type === "deadline") fences.blocked(state.members.filter(({ waiting }) => waiting).map(({ id }) => id));
+      const before = state;
+      const step = reduceTrainer(state, next);
+      state = step.state;
+      if (
+        next.type === "failed" &&
+        ["joining", "starting", "updating"].includes(state.stage) &&
+        !timers.isSet("grace")
+      ) {
+        timers.set("grace", GRACE_MS, () =>
+          dispatch({
+            type: "deadline",
+            message:
+              "It had not answered when another server failed; the collective waits for a peer that never comes.",
+          }),
+        );
+      }
+      for (const effect of step.effects) perform(effect);
+      if (state !== before) record?.setState(toSyncState(state, published, recordFailure, false));
+    }
+    dispatching = false;
+    if (state.stage === "idle") for (const wake of [...idleWaiters]) wake();
+  }
+
+  function newRound(): AbortSignal {
+    round.abort(new GatewayError("deadline_exceeded", "The call is over."));
+    round = new AbortController();
+    timers.cancel("grace");
+    timers.cancel("stage");
+    return round.signal;
+  }
+
+  function toCall(call: Extract<TrainerEffect, { type: "send" }>["call"], replica: Replica): TransferCall {
+    switch (call) {
+      case "join": {
+        const share = cargo.shares.find(({ id }) => id === replica.id);
+        return {
+          type: "join",
+          info: share === undefined ? cargo.join : { ...cargo.join, rank_offset: share.rankOffset },
+        };
+      }
+      case "start":
+        return cargo.checkpointFormat === undefined
+          ? { type: "start" }
+          : { type: "start", checkpointFormat: cargo.checkpointFormat };
+      case "update":
+        return { type: "update", update: shareOf(replica) };
+      case "finish": {
+        // Servers that do not tell their label may not know the field either; without an update nothing gets a label.
+        const labels = identities.get(replica.id)?.label != null && state.updates > 0;
+        return { type: "finish", label: labels ? cargo.label : null };
+      }
+      case "leave":
+        return { type: "leave" };
+    }
+  }
+
+  /** A list has one payload per rank of the whole fleet, in rank order. */
+  function shareOf(replica: Replica): Cargo["update"] {
+    const { update } = cargo;
+    if (!Array.isArray(update)) return update;
+    let from = 0;
+    for (const { id } of state.members.filter(({ joined }) => joined)) {
+      const ranks = fleet.replica(id)?.info?.worldSize ?? 1;
+      if (id === replica.id) return update.slice(from, from + ranks);
+      from += ranks;
+    }
+    return [];
+  }
+
+  function perform(effect: TrainerEffect): void {
+    switch (effect.type) {
+      case "refuse":
+        waiter?.reject(new GatewayError(effect.code, effect.message));
+        return;
+      case "answer":
+        timers.cancel("call");
+        waiter?.resolve(effect.failure);
+        if (state.stage === "open") armSilence();
+        return;
+      case "hold":
+        for (const id of effect.replicas) fences.hold(id);
+        return;
+      case "drain":
+        work.drain(effect.replicas, newRound());
+        return;
+      case "send":
+        work.send(effect.replicas, (replica) => toCall(effect.call, replica), newRound());
+        return;
+      case "undo":
+        work.undo(effect.replicas, newRound());
+        timers.set("stage", UNDO_MS, () =>
+          dispatch({
+            type: "deadline",
+            message: `It did not close its open update within ${UNDO_MS / 1000} s: its engine is blocked. Restart it, or detach it.`,
+          }),
+        );
+        return;
+      case "verify":
+        verify(effect.replicas);
+        return;
+      case "publish":
+        publish(effect.replicas);
+        return;
+      case "release":
+        settling = Promise.all([settling, ...effect.replicas.map((id) => fences.release(id))]);
+        return;
+      case "fence":
+        fences.fence(effect.replica, effect.reason, effect.known);
+        return;
+      case "reborn":
+        fences.reborn(effect.replica);
+        return;
+      case "ended":
+        endRecord(effect.failure);
+        return;
+    }
+  }
+
+  function verify(ids: readonly ReplicaId[]): void {
+    newRound();
+    const late = !timers.isSet("call");
+    const limit = late ? LATE_VERIFY_MS : VERIFY_MS;
+    for (const id of ids) {
+      const target = fleet.replica(id)?.engine.transfer;
+      const before = identities.get(id);
+      const found = target === undefined ? Promise.resolve(undefined) : identify(clock, target, limit);
+      void found.then((identity) => {
+        const verdict = judgeFinish(before, identity, cargo.label);
+        if (verdict.ok !== false && identity !== undefined) identities.set(id, identity);
+        dispatch({ type: "verified", replica: id, ...verdict });
+      });
+    }
+  }
+
+  function publish(ids: readonly ReplicaId[]): void {
+    const { version, label } = cargo;
+    published = new Set(ids);
+    for (const id of ids) {
+      const identity = identities.get(id);
+      if (identity !== undefined) fleet.replica(id)?.engine.transfer?.meet(identity);
+      fleet.setWeights(id, version, null);
+    }
+    record?.publish(version, label, ids);
+    publishedAs = { version, label, sync: record?.id ?? "" };
+    log.info("trainer's weights published", { version, label, replicas: ids });
+  }
+
+  function endRecord(failure: TrainerFailure | null): void {
+    recordFailure = failure;
+    timers.cancel("silence");
+    if (failure !== null)
+      log.warn("trainer's update failed", { phase: failure.phase, replica: failure.replica, reason: failure.message });
+    const ended = record;
+    record = null;
+    ended?.setState(toSyncState(state, published, failure, true));
+    ended?.finish();
+  }
+
+  function armSilence(): void {
+    timers.set("silence", timeoutMilliseconds, () =>
+      dispatch({
+        type: "abandoned",
+        reason: `The trainer said nothing for ${timeoutMilliseconds / 1000} s in the middle of an update.`,
+      }),
+    );
+  }
+
+  const stuck = (): string => {
+    const inFlight = state.members.flatMap(({ id }) => {
+      const count = fleet.replica(id)?.inFlight ?? 0;
+      return count > 0 ? [`${id}: ${count}`] : [];
+    });
+    return inFlight.length === 0
+      ? ""
+      : ` Requests still run (${inFlight.join(", ")}): pause with mode=abort or mode=keep first, or give it longer (x-request-timeout).`;
+  };
+
+  function deadlineMessage(): string {
+    if (state.stage === "draining") {
+      const pausing = work.pausing();
+      const who = pausing.length === 0 ? "the servers" : pausing.join(", ");
+      return `start: ${who} did not ${pausing.length === 0 ? "fall idle" : "confirm /pause"} before the deadline.${stuck()}`;
+    }
+    return "It did not answer before the deadline, although its /health may say 200: its engine waits for the trainer or is blocked.";
+  }
+
+  /** Resolves with how the machine answers; the call goes on when its client leaves, ends when its deadline passes. */
+  function ask(event: TrainerEvent): Promise<TrainerFailure | null> {
+    timers.cancel("silence");
+    return new Promise<TrainerFailure | null>((resolve, reject) => {
+      waiter = { resolve, reject };
+      timers.set("call", timeoutMilliseconds, () => expire());
+      dispatch(event);
+    }).finally(() => {
+      waiter = null;
+      timers.cancel("call");
+      if (state.stage === "open") armSilence();
+    });
+  }
+
+  function expire(): void {
+    // Nobody waits for the servers yet, or any more; what prepares a call ends with the call's own signal.
+    if (waiter === null) return;
+    const message = deadlineMessage();
+    timers.cancel("call");
+    dispatch({ type: "deadline", message });
+    // A finish goes on to be verified; that too must end.
+    if (state.stage === "verifying") timers.set("stage", LATE_VERIFY_MS, () => dispatch({ type: "deadline", message }));
+  }
+
+  async function idle(signal: AbortSignal): Promise<void> {
+    while (state.stage === "undoing" || state.stage === "clearing") {
+      let wake = (): void => undefined;
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+        idleWaiters.add(wake);
+      });
+      await orAborted(changed, signal).finally(() => idleWaiters.delete(wake));
+    }
+    await orAborted(settling, signal);
+  }
+
+  function beginRecord(by: Omit<TrainerCaller, "signal">): void {
+    const info = cargo.join;
+    const request: StartSync = {
+      source: {
+        kind: "nccl",
+        master_address: typeof info.master_address === "string" ? info.master_address : "trainer",
+        master_port: typeof info.master_port === "number" ? info.master_port : 1,
+      },
+      mode: pausedBy ?? options.mode,
+      deadline_s: timeoutMilliseconds / 1000,
+      verify: true,
+      partial: false,
+    };
+    published = new Set();
+    publishedAs = undefined;
+    recordFailure = null;
+    record = syncs.beginExternal(request, by, toSyncState(state, published, null, false));
+  }
+
+  const unsubscribe = fleet.subscribe((changed) => {
+    if (changed !== null) fences.onFleetChange(changed);
+  });
+
+  return {
+    cargo,
+    identities,
+    fences,
+    state: () => state,
+    joined: () => state.members.filter(({ joined }) => joined).map(({ id }) => id),
+    dispatch,
+    ask,
+    expire,
+    idle,
+    async settled() {
+      await Promise.race([settling, new Promise<void>((resolve) => clock.timer(LATE_VERIFY_MS, resolve))]);
+    },
+    beginRecord,
+    hasRecord: () => record !== null,
+    published: () => publishedAs,
+    setPaused(mode) {
+      pausedBy = mode;
+    },
+    stop() {
+      unsubscribe();
+      timers.stop();
+      fences.stop();
+      round.abort(new GatewayError("draining", "The gateway is shutting down."));
+    },
+  };
+}

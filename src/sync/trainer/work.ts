@@ -1,0 +1,191 @@
+/**
+ * What the trainer machine's effects do to servers: send, drain, close, identify – each bounded, each ending in one
+ * event. Decides nothing that the machine decides.
+ */
+import type { ReplicaId } from "../../contract/ids.ts";
+import type { PauseMode, TransferCall, TransferIdentity, TransferTarget } from "../../engine/engine.ts";
+import { GatewayError, toGatewayError } from "../../errors.ts";
+import type { FleetRegistry, Replica } from "../../fleet/types.ts";
+import { orAborted } from "../../lib/deadline.ts";
+import type { Clock } from "../../ports.ts";
+import type { TrainerEvent, TrainerFailure } from "./types.ts";
+
+/** A server whose engine is free says who it is in milliseconds; one that waits in a collective never does. */
+export const IDENTIFY_MS = 2000;
+/** Pausing and resuming take a few steps of the engine at most. */
+const RESUME_MS = 5000;
+
+/** Codes that a trainer would repeat blindly become the one that it does not. */
+const REPEATED = new Set(["internal", "upstream_failed", "no_replica", "draining"]);
+
+/** A thrown value in the machine's words. */
+export function toTrainerFailure(thrown: unknown, replica?: ReplicaId): TrainerFailure {
+  const error = toGatewayError(thrown);
+  const { upstream } = error.details;
+  const message = error.code === "internal" && thrown instanceof Error ? thrown.message : error.message;
+  return {
+    code: REPEATED.has(error.code) ? "replica_failed" : error.code,
+    message,
+    ...(replica === undefined ? {} : { replica }),
+    ...(upstream === undefined ? {} : { upstream }),
+  };
+}
+
+/** Runs `call` for at most so long; rejects with `deadline_exceeded` then. */
+export async function within<T>(
+  clock: Pick<Clock, "timer">,
+  milliseconds: number,
+  what: string,
+  signal: AbortSignal | null,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const late = new GatewayError("deadline_exceeded", `${what} did not end within ${milliseconds / 1000} s.`);
+  const timer = clock.timer(milliseconds, () => limit.abort(late));
+  const onAbort = (): void => limit.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  try {
+    return await orAborted(call(limit.signal), limit.signal);
+  } finally {
+    timer.cancel();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Who the server is; undefined when it does not say in time. */
+export async function identify(
+  clock: Pick<Clock, "timer">,
+  target: TransferTarget,
+  milliseconds = IDENTIFY_MS,
+): Promise<TransferIdentity | undefined> {
+  return within(clock, milliseconds, "GET /weight_info", null, (signal) => target.identify({ signal })).catch(
+    () => undefined,
+  );
+}
+
+/** What the work needs of its owner. */
+export interface WorkOptions {
+  readonly fleet: FleetRegistry;
+  readonly clock: Pick<Clock, "timer">;
+  readonly mode: PauseMode;
+  /** The trainer's own pause; null when it sent none. */
+  readonly pausedBy: () => PauseMode | null;
+  readonly dispatch: (event: TrainerEvent) => void;
+  /** Who each server was when it was last asked. */
+  readonly identities: Map<ReplicaId, TransferIdentity>;
+  readonly newId: () => string;
+}
+
+/** The work on servers. Nothing here rejects: every outcome becomes an event. */
+export interface Work {
+  send(ids: readonly ReplicaId[], toCall: (replica: Replica) => TransferCall, signal: AbortSignal): void;
+  /** A finish without a label; "nothing is open" is what was wanted. */
+  undo(ids: readonly ReplicaId[], signal: AbortSignal): void;
+  drain(ids: readonly ReplicaId[], signal: AbortSignal): void;
+  /** Servers that were asked to pause and have not confirmed. */
+  pausing(): readonly ReplicaId[];
+  /** Ends the pause that `drain` made; false when the server did not confirm. */
+  resume(id: ReplicaId): Promise<boolean>;
+}
+
+/** Creates it. */
+export function createWork({ fleet, clock, mode, pausedBy, dispatch, identities, newId }: WorkOptions): Work {
+  /** Servers that this room paused and must resume. */
+  const paused = new Set<ReplicaId>();
+  const unconfirmed = new Set<ReplicaId>();
+
+  const each = (
+    ids: readonly ReplicaId[],
+    signal: AbortSignal,
+    call: (replica: Replica, target: TransferTarget) => Promise<void>,
+  ): void => {
+    for (const id of ids) {
+      const replica = fleet.replica(id);
+      const target = replica?.engine.transfer;
+      const gone = new GatewayError("replica_failed", "It is no longer part of the fleet.");
+      const result = replica === undefined || target === undefined ? Promise.reject(gone) : call(replica, target);
+      void orAborted(result, signal).then(
+        () => dispatch({ type: "done", replica: id }),
+        // An aborted round has been concluded already; the machine ignores what comes late.
+        (thrown) => signal.aborted || dispatch({ type: "failed", replica: id, failure: toTrainerFailure(thrown, id) }),
+      );
+    }
+  };
+
+  async function pause(id: ReplicaId, signal: AbortSignal): Promise<void> {
+    const control = fleet.replica(id)?.engine.control;
+    if (control === undefined) return;
+    paused.add(id);
+    unconfirmed.add(id);
+    try {
+      await orAborted(control.pause(mode, true, { signal }), signal);
+      unconfirmed.delete(id);
+    } catch (thrown) {
+      // Servers before 0.12 have no pause; that no lease is held must do.
+      if (toGatewayError(thrown).code !== "unsupported") throw Object.assign(toGatewayError(thrown), { at: id });
+      paused.delete(id);
+    }
+  }
+
+  async function drain(ids: readonly ReplicaId[], signal: AbortSignal): Promise<void> {
+    // The trainer's own pause has ended or frozen what ran, and its resume will let it go on.
+    unconfirmed.clear();
+    if (pausedBy() !== null) return;
+    const serving = ids.filter((id) => fleet.replica(id)?.state !== "quarantined");
+    // Leases first: a request on its way to a server that is paused already would never end.
+    if (mode === "wait") await fleet.drained(serving, signal);
+    // Also the server itself: a request whose client left runs on for a while, and others may know the server's address.
+    await Promise.all(serving.map((id) => pause(id, signal)));
+    if (mode === "abort") await fleet.drained(serving, signal);
+  }
+
+  /** A finish that proves itself: the label that it sets must be the one that the server then tells. */
+  async function close(replica: Replica, target: TransferTarget, signal: AbortSignal): Promise<void> {
+    const tells = identities.get(replica.id)?.label != null;
+    const label = tells ? `tidegate-undo-${newId().slice(0, 8)}` : null;
+    try {
+      await target.send({ type: "finish", label }, { signal });
+    } catch (thrown) {
+      // Nothing is open there: that is what was wanted.
+      if (toGatewayError(thrown).code === "conflict") return;
+      throw thrown;
+    }
+    if (label === null) return;
+    const found = await identify(clock, target);
+    if (found?.label !== label)
+      throw new GatewayError("replica_failed", "It confirmed the end of an update, but not by its label.");
+    identities.set(replica.id, found);
+  }
+
+  return {
+    send: (ids, toCall, signal) => each(ids, signal, (replica, target) => target.send(toCall(replica), { signal })),
+    undo: (ids, signal) => each(ids, signal, (replica, target) => close(replica, target, signal)),
+    drain(ids, signal) {
+      drain(ids, signal).then(
+        () => dispatch({ type: "drained" }),
+        (thrown) => {
+          if (signal.aborted) return;
+          const id = (thrown as { at?: ReplicaId }).at;
+          const failure = toTrainerFailure(thrown, id);
+          dispatch({
+            type: "drain-failed",
+            failure: { ...failure, message: `start: ${id ?? "the fleet"} could not be paused: ${failure.message}` },
+          });
+        },
+      );
+    },
+    pausing: () => [...unconfirmed],
+    async resume(id) {
+      const control = fleet.replica(id)?.engine.control;
+      if (!paused.has(id) || control === undefined) return true;
+      try {
+        await within(clock, RESUME_MS, "POST /resume", null, (signal) => control.resume({ signal }));
+        paused.delete(id);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
