@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [vllm] [vllm-sync]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [trainer] [vllm] [vllm-sync]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -142,6 +142,31 @@ try {
     passed += output.match(/^ok /gm)?.length ?? 0;
     failed += output.match(/^not ok /gm)?.length ?? 0;
     if (!/^\d+ passed, \d+ failed$/m.test(output)) count(`rendezvous.py ended with code ${code}`, false);
+  }
+  if (wanted("trainer")) {
+    // A trainer's whole path, with the servers' side of NCCL in the fakes and the trainer's in the test.
+    for (const ranks of [[1], [2, 1], [4, 1, 2, 1, 8]]) {
+      const fakes = ranks.map((_, at) => `http://127.0.0.1:${18300 + at}`);
+      const servers = ranks.map((size, at) =>
+        start(binaryOf("bun"), [
+          "tests/fakes/vllm-server.ts",
+          ...["--port", String(18300 + at), "--world-size", String(size), "--token-delay", "2"],
+        ]),
+      );
+      for (const [at, url] of fakes.entries()) await waitFor(`${url}/health`, 30, servers[at]);
+      const front = await startGateway(
+        18399,
+        fakes.flatMap((url) => ["--upstream", url]),
+      );
+      await pytest("test_trainer_fleet.py", {
+        TIDEGATE_URL: front.url,
+        TIDEGATE_FAKES: fakes.join(","),
+        TIDEGATE_FAKE_RANKS: ranks.join(","),
+        VLLM_HOST_IP: "127.0.0.1",
+      });
+      await stop(front.child);
+      for (const server of servers) await stop(server);
+    }
   }
   if (wanted("vllm")) {
     const upstreamUrl = "http://127.0.0.1:18100";
