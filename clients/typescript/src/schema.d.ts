@@ -381,7 +381,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ranks that receive weights, over all replicas */
+        /**
+         * Ranks that receive weights, over all replicas
+         * @description The servers that could join a trainer's group now: those that are up and answer. With `include_dp=false` the sum of what each server says without its own data parallelism.
+         */
         get: operations["getWorldSize"];
         put?: never;
         post?: never;
@@ -566,8 +569,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Join the trainer's NCCL group
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * Join the trainer's group
+         * @description Goes to all servers at once. Each gets its own `rank_offset`: the trainer's ranks come first, then the servers in order of attachment. `world_size` must be the trainer's ranks plus `/get_world_size`, or nobody joins.
          */
         post: operations["initWeightTransferEngine"];
         delete?: never;
@@ -587,7 +590,7 @@ export interface paths {
         put?: never;
         /**
          * Open a weight update
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * @description From the first byte of this call until the finish is confirmed no generation reaches the servers: it waits, or goes to a server outside the update. Running ones are awaited (`--trainer-mode`, or the trainer's own `/pause`).
          */
         post: operations["startWeightUpdate"];
         delete?: never;
@@ -606,8 +609,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Receive tensors from the group
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * Receive tensors from the trainer
+         * @description Answers when every server has received them. When one fails, all servers of the update are fenced until a complete update succeeded.
          */
         post: operations["updateWeights"];
         delete?: never;
@@ -627,7 +630,7 @@ export interface paths {
         put?: never;
         /**
          * Close a weight update
-         * @description Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+         * @description Publishes a new fleet version for the servers that confirmed. `weight_version` is forwarded as their label, or one is made up; a label that is a number is the version itself.
          */
         post: operations["finishWeightUpdate"];
         delete?: never;
@@ -646,7 +649,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Leave the trainer's NCCL group
+         * Leave the trainer's group
          * @description Nothing to leave is fine, as in vLLM.
          */
         post: operations["shutdownWeightTransferEngine"];
@@ -683,7 +686,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Version of the weights that are served */
+        /**
+         * Version of the weights that are served
+         * @description The label of the published version, as a trainer gave it; its number where it has none.
+         */
         get: operations["weightInfo"];
         put?: never;
         post?: never;
@@ -2717,6 +2723,16 @@ export interface components {
         VllmAwake: {
             status: string;
             tags: string[] | null;
+            /** @description One per server. */
+            servers?: {
+                id: string;
+                /** @description Its first rank in the trainer's group. */
+                rank_offset?: number;
+                /** @description Ranks of the whole group. */
+                world_size?: number;
+                /** @description Not asked: its state. */
+                skipped?: string;
+            }[];
         };
         /**
          * @example {
@@ -2749,10 +2765,36 @@ export interface components {
         };
         VllmMessage: {
             message: string;
+            /** @description One per server. */
+            servers?: {
+                id: string;
+                /** @description Its first rank in the trainer's group. */
+                rank_offset?: number;
+                /** @description Ranks of the whole group. */
+                world_size?: number;
+                /** @description Not asked: its state. */
+                skipped?: string;
+            }[];
+            /** @description The fleet's new version, after a finish. */
+            version?: number;
+            /** @description The label that the servers now carry. */
+            weight_version?: string;
+            /** @description Id of the weight sync in `GET /api/weight-syncs`. */
+            sync?: string;
         };
         VllmResetPrefixCache: {
             /** @description false: refused because requests run. */
             success: boolean;
+            /** @description One per server. */
+            servers?: {
+                id: string;
+                /** @description Its first rank in the trainer's group. */
+                rank_offset?: number;
+                /** @description Ranks of the whole group. */
+                world_size?: number;
+                /** @description Not asked: its state. */
+                skipped?: string;
+            }[];
         };
         VllmServerInfo: {
             vllm_config: string | {
@@ -2769,6 +2811,16 @@ export interface components {
         VllmSleeping: {
             status: string;
             level: number;
+            /** @description One per server. */
+            servers?: {
+                id: string;
+                /** @description Its first rank in the trainer's group. */
+                rank_offset?: number;
+                /** @description Ranks of the whole group. */
+                world_size?: number;
+                /** @description Not asked: its state. */
+                skipped?: string;
+            }[];
         };
         /** @example {} */
         VllmStartWeightUpdate: {
@@ -2778,6 +2830,16 @@ export interface components {
         };
         VllmStatus: {
             status: string;
+            /** @description One per server. */
+            servers?: {
+                id: string;
+                /** @description Its first rank in the trainer's group. */
+                rank_offset?: number;
+                /** @description Ranks of the whole group. */
+                world_size?: number;
+                /** @description Not asked: its state. */
+                skipped?: string;
+            }[];
         };
         /**
          * @example {
@@ -5491,7 +5553,12 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "status": "paused"
+                     *       "status": "paused",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmStatus"];
@@ -5570,7 +5637,12 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "status": "resumed"
+                     *       "status": "resumed",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmStatus"];
@@ -6158,7 +6230,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Done on every server. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6166,13 +6238,18 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "Weight transfer initialized"
+                     *       "message": "Weight transfer initialized",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmMessage"];
                 };
             };
-            /** @description `missing_field`, `unsupported`, `invalid_value` */
+            /** @description `unsupported`, `missing_field`, `invalid_value` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6199,7 +6276,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `conflict` */
+            /** @description `conflict`, `sync_in_progress` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6251,7 +6328,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Done on every server. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6259,13 +6336,18 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "Weight update started"
+                     *       "message": "Weight update started",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmMessage"];
                 };
             };
-            /** @description `invalid_value` */
+            /** @description `unsupported`, `invalid_value` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6292,7 +6374,7 @@ export interface operations {
                     "application/json": components["schemas"]["OpenAiError"];
                 };
             };
-            /** @description `conflict` */
+            /** @description `conflict`, `sync_in_progress` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6360,7 +6442,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Done on every server. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6368,13 +6450,18 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "Weights updated"
+                     *       "message": "Weights updated",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmMessage"];
                 };
             };
-            /** @description `missing_field`, `invalid_value` */
+            /** @description `unsupported`, `missing_field`, `invalid_value` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6457,7 +6544,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done on every replica. */
+            /** @description Done on every server. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6465,13 +6552,18 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "Weight update finished"
+                     *       "message": "Weight update finished",
+                     *       "servers": [
+                     *         {
+                     *           "id": "vllm-0"
+                     *         }
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["VllmMessage"];
                 };
             };
-            /** @description `invalid_value` */
+            /** @description `unsupported`, `invalid_value` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7529,7 +7621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `sync_in_progress` */
+            /** @description `sync_in_progress`, `conflict` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7540,24 +7632,6 @@ export interface operations {
             };
             /** @description `replica_failed` */
             424: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `draining` */
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };

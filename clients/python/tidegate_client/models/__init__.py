@@ -227,19 +227,24 @@ from .version_info_name import VersionInfoName
 from .vllm_abort_requests import VllmAbortRequests
 from .vllm_aborted import VllmAborted
 from .vllm_awake import VllmAwake
+from .vllm_awake_servers_item import VllmAwakeServersItem
 from .vllm_finish_weight_update import VllmFinishWeightUpdate
 from .vllm_init_weight_transfer import VllmInitWeightTransfer
 from .vllm_init_weight_transfer_init_info import VllmInitWeightTransferInitInfo
 from .vllm_is_paused import VllmIsPaused
 from .vllm_is_sleeping import VllmIsSleeping
 from .vllm_message import VllmMessage
+from .vllm_message_servers_item import VllmMessageServersItem
 from .vllm_reset_prefix_cache import VllmResetPrefixCache
+from .vllm_reset_prefix_cache_servers_item import VllmResetPrefixCacheServersItem
 from .vllm_server_info import VllmServerInfo
 from .vllm_server_info_vllm_config_type_1 import VllmServerInfoVllmConfigType1
 from .vllm_server_load import VllmServerLoad
 from .vllm_sleeping import VllmSleeping
+from .vllm_sleeping_servers_item import VllmSleepingServersItem
 from .vllm_start_weight_update import VllmStartWeightUpdate
 from .vllm_status import VllmStatus
+from .vllm_status_servers_item import VllmStatusServersItem
 from .vllm_update_weight_version import VllmUpdateWeightVersion
 from .vllm_update_weights import VllmUpdateWeights
 from .vllm_update_weights_update_info_type_0 import VllmUpdateWeightsUpdateInfoType0
@@ -443,19 +448,24 @@ __all__ = (
     "VllmAbortRequests",
     "VllmAborted",
     "VllmAwake",
+    "VllmAwakeServersItem",
     "VllmFinishWeightUpdate",
     "VllmInitWeightTransfer",
     "VllmInitWeightTransferInitInfo",
     "VllmIsPaused",
     "VllmIsSleeping",
     "VllmMessage",
+    "VllmMessageServersItem",
     "VllmResetPrefixCache",
+    "VllmResetPrefixCacheServersItem",
     "VllmServerInfo",
     "VllmServerInfoVllmConfigType1",
     "VllmServerLoad",
     "VllmSleeping",
+    "VllmSleepingServersItem",
     "VllmStartWeightUpdate",
     "VllmStatus",
+    "VllmStatusServersItem",
     "VllmUpdateWeightVersion",
     "VllmUpdateWeights",
     "VllmUpdateWeightsUpdateInfoType0",

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.vllm_awake_servers_item import VllmAwakeServersItem
+
 
 T = TypeVar("T", bound="VllmAwake")
 
@@ -15,10 +21,12 @@ class VllmAwake:
     Attributes:
         status (str):
         tags (list[str] | None):
+        servers (list[VllmAwakeServersItem] | Unset): One per server.
     """
 
     status: str
     tags: list[str] | None
+    servers: list[VllmAwakeServersItem] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -31,6 +39,13 @@ class VllmAwake:
         else:
             tags = self.tags
 
+        servers: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.servers, Unset):
+            servers = []
+            for servers_item_data in self.servers:
+                servers_item = servers_item_data.to_dict()
+                servers.append(servers_item)
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -39,11 +54,15 @@ class VllmAwake:
                 "tags": tags,
             }
         )
+        if servers is not UNSET:
+            field_dict["servers"] = servers
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.vllm_awake_servers_item import VllmAwakeServersItem
+
         d = dict(src_dict)
         status = d.pop("status")
 
@@ -62,9 +81,19 @@ class VllmAwake:
 
         tags = _parse_tags(d.pop("tags"))
 
+        _servers = d.pop("servers", UNSET)
+        servers: list[VllmAwakeServersItem] | Unset = UNSET
+        if _servers is not UNSET:
+            servers = []
+            for servers_item_data in _servers:
+                servers_item = VllmAwakeServersItem.from_dict(servers_item_data)
+
+                servers.append(servers_item)
+
         vllm_awake = cls(
             status=status,
             tags=tags,
+            servers=servers,
         )
 
         vllm_awake.additional_properties = d

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.vllm_reset_prefix_cache_servers_item import (
+        VllmResetPrefixCacheServersItem,
+    )
+
 
 T = TypeVar("T", bound="VllmResetPrefixCache")
 
@@ -14,13 +22,22 @@ class VllmResetPrefixCache:
     """
     Attributes:
         success (bool): false: refused because requests run.
+        servers (list[VllmResetPrefixCacheServersItem] | Unset): One per server.
     """
 
     success: bool
+    servers: list[VllmResetPrefixCacheServersItem] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         success = self.success
+
+        servers: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.servers, Unset):
+            servers = []
+            for servers_item_data in self.servers:
+                servers_item = servers_item_data.to_dict()
+                servers.append(servers_item)
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -29,16 +46,34 @@ class VllmResetPrefixCache:
                 "success": success,
             }
         )
+        if servers is not UNSET:
+            field_dict["servers"] = servers
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.vllm_reset_prefix_cache_servers_item import (
+            VllmResetPrefixCacheServersItem,
+        )
+
         d = dict(src_dict)
         success = d.pop("success")
 
+        _servers = d.pop("servers", UNSET)
+        servers: list[VllmResetPrefixCacheServersItem] | Unset = UNSET
+        if _servers is not UNSET:
+            servers = []
+            for servers_item_data in _servers:
+                servers_item = VllmResetPrefixCacheServersItem.from_dict(
+                    servers_item_data
+                )
+
+                servers.append(servers_item)
+
         vllm_reset_prefix_cache = cls(
             success=success,
+            servers=servers,
         )
 
         vllm_reset_prefix_cache.additional_properties = d

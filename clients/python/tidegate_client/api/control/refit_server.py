@@ -63,16 +63,6 @@ def _parse_response(
 
         return response_424
 
-    if response.status_code == 500:
-        response_500 = Problem.from_dict(response.json())
-
-        return response_500
-
-    if response.status_code == 503:
-        response_503 = Problem.from_dict(response.json())
-
-        return response_503
-
     if response.status_code == 504:
         response_504 = Problem.from_dict(response.json())
 

@@ -98,7 +98,8 @@ def sync_detailed(
 ) -> Response[OpenAiError | VllmMessage]:
     """Close a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Publishes a new fleet version for the servers that confirmed. `weight_version` is forwarded as their
+    label, or one is made up; a label that is a number is the version itself.
 
     Args:
         body (VllmFinishWeightUpdate | Unset):  Example: {'weight_version': 'step-7'}.
@@ -129,7 +130,8 @@ def sync(
 ) -> OpenAiError | VllmMessage | None:
     """Close a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Publishes a new fleet version for the servers that confirmed. `weight_version` is forwarded as their
+    label, or one is made up; a label that is a number is the version itself.
 
     Args:
         body (VllmFinishWeightUpdate | Unset):  Example: {'weight_version': 'step-7'}.
@@ -155,7 +157,8 @@ async def asyncio_detailed(
 ) -> Response[OpenAiError | VllmMessage]:
     """Close a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Publishes a new fleet version for the servers that confirmed. `weight_version` is forwarded as their
+    label, or one is made up; a label that is a number is the version itself.
 
     Args:
         body (VllmFinishWeightUpdate | Unset):  Example: {'weight_version': 'step-7'}.
@@ -184,7 +187,8 @@ async def asyncio(
 ) -> OpenAiError | VllmMessage | None:
     """Close a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Publishes a new fleet version for the servers that confirmed. `weight_version` is forwarded as their
+    label, or one is made up; a label that is a number is the version itself.
 
     Args:
         body (VllmFinishWeightUpdate | Unset):  Example: {'weight_version': 'step-7'}.

@@ -99,6 +99,9 @@ def sync_detailed(
 ) -> Response[OpenAiError | WorldSize]:
     """Ranks that receive weights, over all replicas
 
+     The servers that could join a trainer's group now: those that are up and answer. With
+    `include_dp=false` the sum of what each server says without its own data parallelism.
+
     Args:
         include_dp (GetWorldSizeIncludeDp | Unset): false: one replica's ranks. Default true.
 
@@ -128,6 +131,9 @@ def sync(
 ) -> OpenAiError | WorldSize | None:
     """Ranks that receive weights, over all replicas
 
+     The servers that could join a trainer's group now: those that are up and answer. With
+    `include_dp=false` the sum of what each server says without its own data parallelism.
+
     Args:
         include_dp (GetWorldSizeIncludeDp | Unset): false: one replica's ranks. Default true.
 
@@ -151,6 +157,9 @@ async def asyncio_detailed(
     include_dp: GetWorldSizeIncludeDp | Unset = UNSET,
 ) -> Response[OpenAiError | WorldSize]:
     """Ranks that receive weights, over all replicas
+
+     The servers that could join a trainer's group now: those that are up and answer. With
+    `include_dp=false` the sum of what each server says without its own data parallelism.
 
     Args:
         include_dp (GetWorldSizeIncludeDp | Unset): false: one replica's ranks. Default true.
@@ -178,6 +187,9 @@ async def asyncio(
     include_dp: GetWorldSizeIncludeDp | Unset = UNSET,
 ) -> OpenAiError | WorldSize | None:
     """Ranks that receive weights, over all replicas
+
+     The servers that could join a trainer's group now: those that are up and answer. With
+    `include_dp=false` the sum of what each server says without its own data parallelism.
 
     Args:
         include_dp (GetWorldSizeIncludeDp | Unset): false: one replica's ranks. Default true.

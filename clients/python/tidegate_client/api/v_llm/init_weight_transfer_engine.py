@@ -96,9 +96,11 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: VllmInitWeightTransfer | Unset = UNSET,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Join the trainer's NCCL group
+    """Join the trainer's group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Goes to all servers at once. Each gets its own `rank_offset`: the trainer's ranks come first, then
+    the servers in order of attachment. `world_size` must be the trainer's ranks plus `/get_world_size`,
+    or nobody joins.
 
     Args:
         body (VllmInitWeightTransfer | Unset):  Example: {'init_info': {'master_address':
@@ -128,9 +130,11 @@ def sync(
     client: AuthenticatedClient,
     body: VllmInitWeightTransfer | Unset = UNSET,
 ) -> OpenAiError | VllmMessage | None:
-    """Join the trainer's NCCL group
+    """Join the trainer's group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Goes to all servers at once. Each gets its own `rank_offset`: the trainer's ranks come first, then
+    the servers in order of attachment. `world_size` must be the trainer's ranks plus `/get_world_size`,
+    or nobody joins.
 
     Args:
         body (VllmInitWeightTransfer | Unset):  Example: {'init_info': {'master_address':
@@ -155,9 +159,11 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: VllmInitWeightTransfer | Unset = UNSET,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Join the trainer's NCCL group
+    """Join the trainer's group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Goes to all servers at once. Each gets its own `rank_offset`: the trainer's ranks come first, then
+    the servers in order of attachment. `world_size` must be the trainer's ranks plus `/get_world_size`,
+    or nobody joins.
 
     Args:
         body (VllmInitWeightTransfer | Unset):  Example: {'init_info': {'master_address':
@@ -185,9 +191,11 @@ async def asyncio(
     client: AuthenticatedClient,
     body: VllmInitWeightTransfer | Unset = UNSET,
 ) -> OpenAiError | VllmMessage | None:
-    """Join the trainer's NCCL group
+    """Join the trainer's group
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Goes to all servers at once. Each gets its own `rank_offset`: the trainer's ranks come first, then
+    the servers in order of attachment. `world_size` must be the trainer's ranks plus `/get_world_size`,
+    or nobody joins.
 
     Args:
         body (VllmInitWeightTransfer | Unset):  Example: {'init_info': {'master_address':

@@ -79,7 +79,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Leave the trainer's NCCL group
+    """Leave the trainer's group
 
      Nothing to leave is fine, as in vLLM.
 
@@ -104,7 +104,7 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> OpenAiError | VllmMessage | None:
-    """Leave the trainer's NCCL group
+    """Leave the trainer's group
 
      Nothing to leave is fine, as in vLLM.
 
@@ -125,7 +125,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Leave the trainer's NCCL group
+    """Leave the trainer's group
 
      Nothing to leave is fine, as in vLLM.
 
@@ -148,7 +148,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> OpenAiError | VllmMessage | None:
-    """Leave the trainer's NCCL group
+    """Leave the trainer's group
 
      Nothing to leave is fine, as in vLLM.
 

@@ -98,7 +98,9 @@ def sync_detailed(
 ) -> Response[OpenAiError | VllmMessage]:
     """Open a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     From the first byte of this call until the finish is confirmed no generation reaches the servers: it
+    waits, or goes to a server outside the update. Running ones are awaited (`--trainer-mode`, or the
+    trainer's own `/pause`).
 
     Args:
         body (VllmStartWeightUpdate | Unset):  Example: {}.
@@ -129,7 +131,9 @@ def sync(
 ) -> OpenAiError | VllmMessage | None:
     """Open a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     From the first byte of this call until the finish is confirmed no generation reaches the servers: it
+    waits, or goes to a server outside the update. Running ones are awaited (`--trainer-mode`, or the
+    trainer's own `/pause`).
 
     Args:
         body (VllmStartWeightUpdate | Unset):  Example: {}.
@@ -155,7 +159,9 @@ async def asyncio_detailed(
 ) -> Response[OpenAiError | VllmMessage]:
     """Open a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     From the first byte of this call until the finish is confirmed no generation reaches the servers: it
+    waits, or goes to a server outside the update. Running ones are awaited (`--trainer-mode`, or the
+    trainer's own `/pause`).
 
     Args:
         body (VllmStartWeightUpdate | Unset):  Example: {}.
@@ -184,7 +190,9 @@ async def asyncio(
 ) -> OpenAiError | VllmMessage | None:
     """Open a weight update
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     From the first byte of this call until the finish is confirmed no generation reaches the servers: it
+    waits, or goes to a server outside the update. Running ones are awaited (`--trainer-mode`, or the
+    trainer's own `/pause`).
 
     Args:
         body (VllmStartWeightUpdate | Unset):  Example: {}.

@@ -96,9 +96,10 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: VllmUpdateWeights | Unset = UNSET,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Receive tensors from the group
+    """Receive tensors from the trainer
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers when every server has received them. When one fails, all servers of the update are fenced
+    until a complete update succeeded.
 
     Args:
         body (VllmUpdateWeights | Unset):  Example: {'update_info': {'names':
@@ -128,9 +129,10 @@ def sync(
     client: AuthenticatedClient,
     body: VllmUpdateWeights | Unset = UNSET,
 ) -> OpenAiError | VllmMessage | None:
-    """Receive tensors from the group
+    """Receive tensors from the trainer
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers when every server has received them. When one fails, all servers of the update are fenced
+    until a complete update succeeded.
 
     Args:
         body (VllmUpdateWeights | Unset):  Example: {'update_info': {'names':
@@ -155,9 +157,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: VllmUpdateWeights | Unset = UNSET,
 ) -> Response[OpenAiError | VllmMessage]:
-    """Receive tensors from the group
+    """Receive tensors from the trainer
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers when every server has received them. When one fails, all servers of the update are fenced
+    until a complete update succeeded.
 
     Args:
         body (VllmUpdateWeights | Unset):  Example: {'update_info': {'names':
@@ -185,9 +188,10 @@ async def asyncio(
     client: AuthenticatedClient,
     body: VllmUpdateWeights | Unset = UNSET,
 ) -> OpenAiError | VllmMessage | None:
-    """Receive tensors from the group
+    """Receive tensors from the trainer
 
-     Refused while no replica has an NCCL group; weights come through `POST /api/weight-syncs`.
+     Answers when every server has received them. When one fails, all servers of the update are fenced
+    until a complete update succeeded.
 
     Args:
         body (VllmUpdateWeights | Unset):  Example: {'update_info': {'names':

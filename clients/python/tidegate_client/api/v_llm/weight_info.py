@@ -81,6 +81,8 @@ def sync_detailed(
 ) -> Response[OpenAiError | VllmWeightInfo]:
     """Version of the weights that are served
 
+     The label of the published version, as a trainer gave it; its number where it has none.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -104,6 +106,8 @@ def sync(
 ) -> OpenAiError | VllmWeightInfo | None:
     """Version of the weights that are served
 
+     The label of the published version, as a trainer gave it; its number where it has none.
+
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
@@ -122,6 +126,8 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
 ) -> Response[OpenAiError | VllmWeightInfo]:
     """Version of the weights that are served
+
+     The label of the published version, as a trainer gave it; its number where it has none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -143,6 +149,8 @@ async def asyncio(
     client: AuthenticatedClient,
 ) -> OpenAiError | VllmWeightInfo | None:
     """Version of the weights that are served
+
+     The label of the published version, as a trainer gave it; its number where it has none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
