@@ -109,6 +109,13 @@ describe("README", () => {
     assert.match(await shell(run, served.url), /42/);
   });
 
+  test("the trainer's side is the program in examples/, which tests/runtime runs", async () => {
+    const [, program = "", ...others] = blocks("ts");
+    assert.deepEqual(others, []);
+    const file = await readFile(`${repository}examples/trainer.ts`, "utf8");
+    assert.equal(program.replace('from "tidegate"', 'from "../src/index.ts"'), file);
+  });
+
   test("two servers behind one URL", async () => {
     const fakes: FakeVllm[] = [await startFakeVllm({ name: "a" }), await startFakeVllm({ name: "b" })];
     const args = upstreams.trim().replace("npm start -- ", "").split(" ");
