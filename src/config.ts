@@ -64,7 +64,7 @@ export const ConfigSchema = z.strictObject({
     .enum(["auto", "none", "keep", "int8", "int4"])
     .default("auto")
     .describe(
-      "How embedded replicas hold matrices: auto (blocks of a GGUF file as they are, all else float32), none (all float32), keep (as auto, prompt logprobs included), int8 or int4 (rounded when loaded).",
+      "How embedded replicas hold matrices: auto and none (float32, whatever the file has), keep (blocks of a GGUF file as they are), int8 or int4 (rounded when loaded).",
     ),
   acceptLoss: flag.default(false).describe("Serve --quantize int4, though plain rounding to 4 bits loses much."),
   skipTokenizerInit: flag

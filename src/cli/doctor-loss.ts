@@ -81,7 +81,7 @@ export async function measureLoss(
 }
 
 const NAMES: Readonly<Record<string, string>> = {
-  keep: "as in the file",
+  keep: "--quantize keep",
   int8: "--quantize int8",
   int4: "--quantize int4",
 };
@@ -126,7 +126,7 @@ function judge(row: LossRow, asked: boolean, acceptLoss: boolean): Finding {
         : "computing with this file's blocks ruins this model";
   const instead =
     row.form === "keep"
-      ? "serve it with --quantize none"
+      ? "serve it without --quantize, in float32"
       : `take ${row.form === "int4" ? "--quantize int8, or " : ""}a GGUF file whose blocks were made from the original weights (Q8_0, Q6_K, Q4_K, Q4_1)`;
   const still = row.form === "int4" ? "; to serve it all the same: --quantize int4 --accept-loss" : "";
   const level = asked && !acceptLoss ? "failure" : "warning";

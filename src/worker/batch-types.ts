@@ -129,8 +129,6 @@ export interface LoadedModel {
   };
   /** How the matrices are held: "fp32", or how many as what; absent in models that have none. */
   readonly weightFormat?: string;
-  /** Products round their activations: log probabilities are those of a model near this one. */
-  readonly rounded?: boolean;
   release(): void;
 }
 

@@ -173,7 +173,6 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       },
       ...(kvBytes === undefined ? {} : { kvBytes }),
       weightFormat: showForms(forms),
-      rounded: forms.size > 0,
       release() {
         decoder.release();
         for (const tensor of tensors.values()) tensor.release();

@@ -31,17 +31,14 @@ const detailsOf = async (served: Served): Promise<Record<string, unknown>> => {
 const QUESTION = { messages: [{ role: "user", content: "What is 64 + 18?" }], temperature: 0, max_tokens: 8 };
 
 describe("a GGUF file", () => {
-  test("is served by its own words and blocks, scores only where asked, and takes a sync of plain weights", async () => {
+  test("is served by its own words, in float32, and takes a sync of plain weights", async () => {
     const served = await serve(["--model", file]);
     try {
       const answer = await post(served, "/v1/chat/completions", { ...QUESTION, stream: true });
       assert.equal(answer.status, 200, answer.text);
       assert.match(answer.text, /data: \[DONE\]/);
       assert.match(answer.text, /"model":"nano\.Q4_1"/);
-      assert.match(String((await detailsOf(served)).weight_format), /^int4 ×\d+, int8 ×\d+$|^int4 ×\d+$/);
-      const scored = await post(served, "/v1/completions", { prompt: "What is", max_tokens: 1, prompt_logprobs: 1 });
-      assert.equal(scored.status, 400);
-      assert.match(scored.text, /--quantize none .*--quantize keep/);
+      assert.equal((await detailsOf(served)).weight_format, "fp32");
       const before = answer.headers.get("x-weight-digest");
       const source = { kind: "disk", path: modelPath("base") };
       const synced = await post(served, "/api/weight-syncs", { source }, { prefer: "wait=60" });
@@ -54,9 +51,10 @@ describe("a GGUF file", () => {
     }
   });
 
-  test("scores with --quantize keep", async () => {
+  test("keeps its blocks with --quantize keep, and scores with them", async () => {
     const served = await serve(["--model", file, "--quantize", "keep"]);
     try {
+      assert.match(String((await detailsOf(served)).weight_format), /^int4 ×\d+(, int8 ×\d+)?$/);
       const scored = await post(served, "/v1/completions", { prompt: "What is", max_tokens: 1, prompt_logprobs: 1 });
       assert.equal(scored.status, 200, scored.text);
     } finally {

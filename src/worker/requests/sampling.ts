@@ -89,15 +89,6 @@ function toBadWords(params: SamplingParams, model: ServedModel): readonly (reado
   return out;
 }
 
-/** Scores go to trainers: those of rounded computation only where it was asked for by name. */
-const unscored = (): GatewayError =>
-  new GatewayError(
-    "unsupported",
-    "prompt_logprobs: this replica computes with the blocks of its GGUF file and rounded activations, and scores are to " +
-      "come from float32. Start it with --quantize none for float32, or with --quantize keep to take these.",
-    { param: "prompt_logprobs" },
-  );
-
 /** What holds for the whole request, before the length of a prompt is known. */
 export interface CheckedSampling {
   readonly samples: number;
@@ -160,7 +151,6 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
   );
   const stop = params.stop ?? [];
   if (stop.length > 0 && model.skipTokenizer) throw noTokenizer("stop");
-  if (promptLogprobs >= 0 && model.scores === false) throw unscored();
   if (stop.includes("")) throw refuse("stop", "stop cannot contain an empty string.");
   const stopTokenIds = params.stopTokenIds ?? [];
   if (stopTokenIds.some((id) => !Number.isInteger(id))) {

@@ -21,8 +21,6 @@ export interface ServedModel {
   readonly tokenizer: Tokenizer;
   /** Token ids in and out, no text. */
   readonly skipTokenizer?: boolean;
-  /** Whether prompts may be scored; absent: yes. */
-  readonly scores?: boolean;
   readonly template: ChatTemplate | null;
   readonly defaults: SamplingDefaults;
   /** The tokenizer's own end token; it ends a sequence without a stop reason. */
@@ -82,7 +80,7 @@ export async function openWords(
   files: Files,
   directory: string,
   skipTokenizer = false,
-): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize" | "scores">> {
+): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize">> {
   if (skipTokenizer) {
     const { config, generationConfig } = await openNumbers(files, directory);
     const [eosTokenId, ...extraEosTokenIds] = toEndIds(generationConfig, config);

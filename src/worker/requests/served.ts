@@ -1,7 +1,7 @@
 /** Everything a loaded worker serves with, put together: words, weights, batcher, live calls. */
 import { availableParallelism } from "node:os";
 import type { Files } from "../../ports.ts";
-import type { Batcher, LoadedModel } from "../batch-types.ts";
+import type { Batcher, LoadedModel, LoadModelOptions } from "../batch-types.ts";
 import { type FromWorker, type LoadedInfo, type LoadOptions, toWireError, toWireEvent } from "../protocol.ts";
 import { Generations } from "./generations.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -41,6 +41,13 @@ export interface Served {
   readonly flush: () => void;
 }
 
+/**
+ * What is not asked for by name is float32, also for a file of blocks: products with blocks round their activations, and
+ * that is enough to turn a greedy answer of a small model.
+ */
+const toHeld = (quantize: LoadOptions["quantize"] | undefined): NonNullable<LoadModelOptions["quantize"]> =>
+  quantize === "keep" ? "auto" : quantize === undefined || quantize === "auto" ? "none" : quantize;
+
 /** Opens and loads a model directory. Throws what `openCheckpoint` and `loadModel` throw. */
 export async function openServed(
   parts: WorkerParts,
@@ -56,7 +63,7 @@ export async function openServed(
       sets,
       device: options.device,
       maxModelLen: options.maxModelLen,
-      quantize: options.quantize === "keep" ? "auto" : options.quantize,
+      quantize: toHeld(options.quantize),
       memory: {
         slots: options.maxConcurrency,
         // A second set of weights beside the first is not what the budget is for: it is checked against what is free.
@@ -81,8 +88,6 @@ export async function openServed(
     ...words,
     maxModelLen: first.maxModelLen,
     vocabSize: first.vocabSize,
-    // Rounding that nobody asked for by name does not go into scores.
-    scores: first.rounded !== true || options.quantize !== "auto",
   };
   const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version }, load);
   const batcher = parts.createBatcher(first, options);
