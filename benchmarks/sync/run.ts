@@ -146,6 +146,7 @@ async function copy(path: string): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
 const fixed = (value: number, digits = 1): string => value.toFixed(digits);
 
 try {
@@ -156,9 +157,11 @@ try {
   const kinds = ["disk", "url"] as const;
   const copies: number[] = [];
   const times: Record<(typeof kinds)[number], Timed[]> = { disk: [], url: [] };
+  note(`${bytes} bytes written`);
   const fleets = { disk: await openFleet("disk", 1), url: await openFleet("url", 1) };
   for (let round = -1; round < rounds; round += 1) {
     const path = checkpoints[Math.abs(round) % 2] ?? "";
+    note(`round ${round}`);
     const copied = await copy(path);
     if (round >= 0) copies.push(copied);
     for (const kind of kinds) {

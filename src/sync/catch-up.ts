@@ -19,6 +19,11 @@ export interface CatchUp {
   /** Looks for replicas with other weights than the published ones. Call when a sync has ended. */
   check(): void;
   /**
+   * A complete sync was published: servers that an earlier one left without whole weights get the new ones. `except`:
+   * those that this sync has just fenced; a second try at once would meet the same trouble.
+   */
+  retryFenced(except: readonly ReplicaId[]): void;
+  /**
    * Loads the published weights into one replica, quarantined or not, and takes it back in when that succeeded; the work
    * goes on when `signal` aborts. Throws GatewayError: `unsupported`, `conflict` with nothing to load from or while it
    * is not up, `sync_in_progress`, `replica_failed` with what the replica said; it is quarantined then.
@@ -184,6 +189,16 @@ export function createCatchUp(options: {
   return {
     watchFenced,
     check,
+    retryFenced(except) {
+      if (stopping.signal.aborted) return;
+      for (const id of fenced.keys()) {
+        const replica = fleet.replica(id);
+        // Only what is overwritten in place: a worker that hangs is restarted, and loads by itself then.
+        if (replica?.engine.weights?.restore === undefined || replica.info === null) continue;
+        if (replica.state !== "quarantined" || except.includes(id) || running.has(id)) continue;
+        void start(replica);
+      }
+    },
     async refit(id, signal) {
       const replica = fleet.replica(id);
       if (replica === undefined) throw new GatewayError("not_found", `There is no server ${id}.`, { param: "id" });

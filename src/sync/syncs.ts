@@ -190,7 +190,8 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     void run.done.then(async (state) => {
       switching = undefined;
       if (state.outcome !== "completed") await remove(id);
-      for (const { id: replica, step } of state.replicas) if (step === "fenced") catchUp.watchFenced(replica);
+      const fenced = state.replicas.flatMap(({ id: replica, step }) => (step === "fenced" ? [replica] : []));
+      for (const replica of fenced) catchUp.watchFenced(replica);
       const { phase, outcome, digest, error } = state;
       const level = outcome === "completed" && error === null ? "info" : "warn";
       lines[level](`weight sync ${outcome}`, { phase, digest, error });
@@ -198,6 +199,7 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
       runs.delete(id);
       record.finish();
       catchUp.check();
+      if (state.outcome === "completed") catchUp.retryFenced(fenced);
     });
     return { record, run };
   };

@@ -28,6 +28,10 @@ export interface FakeWeightsOptions extends FakeVllmOptions {
   readonly sees?: (path: string) => boolean;
   /** `root` of its model: what it loads at its start. */
   readonly root?: string;
+  /** Computes on a CPU: a tied output head keeps its old packed copy until `tidegate_repack`. */
+  readonly cpu?: boolean;
+  /** The plugin is installed, whatever the backend. */
+  readonly plugin?: boolean;
   /** Takes all bytes and drops them, unhashed; its digest is what was announced. For benchmarks. */
   readonly drops?: boolean;
   /** Its process start time; default now. A later one on the same port is a restart. */
@@ -39,6 +43,8 @@ export interface FakeWeights extends FakeVllm {
   loadFault: LoadFault | null;
   /** Hits fetches of the plugin: the words of its failure. */
   fetchFault: string | null;
+  /** Calls of `tidegate_repack`. */
+  readonly repacks: number;
   /** Loads that ended well. */
   readonly loads: number;
 }
@@ -106,6 +112,7 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
   const started = options.started ?? Date.now() / 1000;
   let fetched: Fetched | null = null;
   let loads = 0;
+  let repacks = 0;
   const never = new Promise<never>(() => undefined);
 
   const load = async (weights: number): Promise<void> => {
@@ -184,6 +191,7 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
       kwargs?: Record<string, unknown>;
     };
     if (method === "reload_weights") await reload(kwargs);
+    else if (method === "tidegate_repack" && options.plugin === true) repacks += 1;
     else if (method === "tidegate_status" && backend === "tidegate") {
       const mine = fetched?.id === kwargs.id ? fetched : null;
       const status = {
@@ -212,7 +220,10 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
     "POST /collective_rpc": rpc,
     "GET /metrics": () => new TextEncoder().encode(`process_start_time_seconds ${started}\n`),
     "GET /server_info": () => ({
-      vllm_config: { weight_transfer_config: backend === undefined ? null : { backend } },
+      vllm_config: {
+        weight_transfer_config: backend === undefined ? null : { backend },
+        device_config: { device: options.cpu === true ? "cpu" : "cuda" },
+      },
       vllm_env: {},
       system_env: {},
     }),
@@ -230,7 +241,9 @@ export async function startFakeWeights(options: FakeWeightsOptions = {}): Promis
     loadFault: null,
     fetchFault: null,
     loads: 0,
+    repacks: 0,
   });
   Object.defineProperty(fake, "loads", { get: () => loads });
+  Object.defineProperty(fake, "repacks", { get: () => repacks });
   return fake;
 }

@@ -1,6 +1,6 @@
 /** Weight syncs of whole fleets of (fake) vLLM servers: over a shared disk, by URL, and what happens when one fails. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -16,7 +16,6 @@ const directory = (name: string): string => join(work, name);
 before(async () => {
   work = mkdtempSync(join(tmpdir(), "tidegate-weights-"));
   const values = (start: number): Record<string, number[]> => ({ embed: [start, 2, 3, 4], head: [5, 6, start] });
-  const { mkdirSync } = await import("node:fs");
   for (const [at, name] of ["base", "one", "two", "three"].entries()) {
     mkdirSync(directory(name));
     writeFileSync(join(directory(name), "model.safetensors"), await toSafetensors(values(at)));
@@ -132,7 +131,6 @@ describe("vllm weights: over a disk that both see", () => {
   test("tensors that the served model lacks, partial sets, servers without dev routes: 4xx before anything is sent", async () => {
     const fake = await fakeServer();
     const gateway = await front([fake]);
-    const { mkdirSync } = await import("node:fs");
     mkdirSync(directory("odd"), { recursive: true });
     writeFileSync(
       join(directory("odd"), "model.safetensors"),
@@ -149,6 +147,23 @@ describe("vllm weights: over a disk that both see", () => {
     const refused = await sync(other, disk("one"));
     assert.deepEqual([refused.status, refused.body.code], [400, "unsupported"]);
     assert.match(refused.body.detail ?? "", /VLLM_SERVER_DEV_MODE=1/);
+  });
+
+  test("a tied model on a CPU: the output head is packed anew, and without the plugin the server is refused", async () => {
+    mkdirSync(directory("tied"), { recursive: true });
+    writeFileSync(join(directory("tied"), "config.json"), '{"tie_word_embeddings": true}');
+    writeFileSync(
+      join(directory("tied"), "model.safetensors"),
+      readFileSync(join(directory("base"), "model.safetensors")),
+    );
+    const stock = await fakeServer({ root: directory("tied"), cpu: true });
+    const refused = await sync(await front([stock]), disk("one"));
+    assert.deepEqual([refused.status, refused.body.code], [400, "unsupported"]);
+    assert.match(refused.body.detail ?? "", /tied embeddings.*tidegate-vllm/s);
+    assert.equal(stock.loads, 0);
+    const mended = await fakeServer({ root: directory("tied"), cpu: true, plugin: true });
+    assert.equal((await sync(await front([mended]), disk("one"))).body.state, "completed");
+    assert.equal(mended.repacks, 2, "once to see that it can, once behind the reload");
   });
 
   test("running streams end before the switch, later ones wait: no answer mixes versions", async () => {
@@ -253,6 +268,22 @@ describe("vllm weights: a server that fails in the switch", () => {
     slow.loadFault = null;
     assert.equal((await post(`${gateway.url}/api/servers/vllm-1/refit`, {})).status, 200);
     assert.equal((await server(gateway, "vllm-1")).weight_version, 1);
+  });
+
+  test("one that an earlier sync fenced gets the weights of the next", async () => {
+    const [good, bad] = [await fakeServer(), await fakeServer()];
+    const gateway = await front([good, bad]);
+    bad.loadFault = { kind: "fail", words: "busy" };
+    assert.equal((await sync(gateway, disk("one"))).body.servers[1]?.phase, "fenced");
+    bad.loadFault = null;
+    const { body } = await sync(gateway, disk("two"));
+    assert.deepEqual(
+      body.servers.map(({ phase }) => phase),
+      ["switched", "left_out"],
+    );
+    await until("it is back", async () => (await server(gateway, "vllm-1")).state === "ready");
+    assert.equal((await server(gateway, "vllm-1")).weight_version, 2);
+    assert.equal(bad.state.weights, weightsOf(directory("two")));
   });
 
   test("all fail: nothing is published; refit brings back what each started with", async () => {
