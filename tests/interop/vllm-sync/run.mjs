@@ -188,7 +188,7 @@ export async function vllmSync(tools) {
     join(tools.repository, "tests/interop/python/gloo"),
   );
   // One pair of servers at a time; TIDEGATE_VLLM_SYNC=disk,plugin,trl chooses among them.
-  const wanted = (process.env.TIDEGATE_VLLM_SYNC ?? "disk,plugin").split(",");
+  const wanted = (process.env.TIDEGATE_VLLM_SYNC ?? "disk,plugin,trl").split(",");
   if (wanted.includes("trl")) {
     const byTrainer = await openFleet(tools, "interop_gloo", site);
     try {
