@@ -8,6 +8,7 @@ import type { Engine, EngineSpec } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { createAudit } from "./gateway/audit.ts";
+import { wireBridge } from "./gateway/bridge.ts";
 import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
@@ -119,6 +120,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     mode: config.trainerMode,
   });
 
+  const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
+
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
   const control = createControl(fleet, trainer, clock, (now) => {
     paused = now;
@@ -154,6 +157,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       const timer = clock.timer(config.drainTimeout * 1000, () =>
         grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
       );
+      await bridge?.close();
       await leases.stop();
       await syncs.stop();
       await fleet.stop(grace.signal);
@@ -233,7 +237,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     legacy: createLegacy({
       fleet,
       log,
-      bridge: undefined,
+      bridge,
       host: config.ncclHost,
       timeoutMilliseconds: config.requestTimeout * 1000,
     }),

@@ -16,8 +16,9 @@ const RENDEZVOUS_HEADER = "x-forwarded-for";
 /** Last rank: tells the server to open the group, then joins it. */
 export async function openLegacyCommunicator(context: OpenContext, worldSize: number): Promise<Communicator> {
   const { connection, options, worker, signal, random } = context;
-  const health = await ask(connection, "/health/", { signal });
-  const told = health.headers.get(RENDEZVOUS_HEADER);
+  // A fleet that waits for this very update is not healthy; only where the rendezvous is matters here.
+  const health = await ask(connection, "/health/", { signal }).catch(() => null);
+  const told = health?.headers.get(RENDEZVOUS_HEADER);
   const host = options.host ?? told ?? new URL(connection.baseUrl).hostname.replace(/^\[|\]$/g, "");
   const port = options.port ?? DEFAULT_PORT;
   const rank = worldSize - 1;

@@ -57,6 +57,7 @@ interface Pending {
 export class CommunicatorProcess {
   readonly #child: Child;
   readonly #clock: Clock;
+  readonly #onLost: ((group: string, error: GatewayError) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #lastLine = "";
@@ -65,9 +66,10 @@ export class CommunicatorProcess {
   /** Resolves when the process is gone and everything under way was failed with this error. */
   readonly ended: Promise<GatewayError>;
 
-  /** Starts a process; nothing is loaded in it before the first `open`. */
-  constructor({ spawn, clock }: CommunicatorPorts) {
+  /** Starts a process; nothing is loaded in it before the first `open`. `onLost`: a group that was open lost a member. */
+  constructor({ spawn, clock }: CommunicatorPorts, onLost?: (group: string, error: GatewayError) => void) {
     this.#clock = clock;
+    this.#onLost = onLost;
     this.#child = spawn(new URL("../worker/communicator-main.ts", import.meta.url), []);
     this.ended = this.#watch();
   }
@@ -211,6 +213,10 @@ export class CommunicatorProcess {
   #receive(message: FromCommunicator): void {
     if (message.type === "hello") {
       if (message.protocol !== COMMUNICATOR_PROTOCOL) this.kill(`it speaks protocol ${message.protocol}`);
+      return;
+    }
+    if (message.type === "lost") {
+      this.#onLost?.(message.group, fromWireError(message.error));
       return;
     }
     const pending = this.#pending.get(message.id);

@@ -41,8 +41,8 @@ export interface OpenGroup {
   readonly reach: { readonly host: string; readonly port: number } | null;
   readonly rank: number;
   readonly worldSize: number;
-  /** `arrival` since vLLM 0.9, `broadcast` before. */
-  readonly barrier: "arrival" | "broadcast";
+  /** `arrival` since vLLM 0.9, `broadcast` before; rank 0 may find out. */
+  readonly barrier: "arrival" | "broadcast" | "either";
   /** Until all ranks have joined. */
   readonly timeout: number;
   readonly libraries: WireLibraries;
@@ -90,6 +90,8 @@ export type FromCommunicator =
   | { readonly type: "hello"; readonly protocol: number; readonly pid: number }
   /** Rank 0's store listens: the others may come. */
   | { readonly type: "listening"; readonly id: number; readonly host: string; readonly port: number }
+  /** A member left, or the store is gone; nothing can be sent any more. Not told of a group that is being closed. */
+  | { readonly type: "lost"; readonly group: string; readonly error: WireError }
   | { readonly type: "data"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly type: "credit"; readonly id: number; readonly bytes: number }
   | { readonly type: "progress"; readonly id: number; readonly tensors: number; readonly bytes: number }

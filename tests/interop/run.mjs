@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [trainer] [vllm] [vllm-sync]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { binaryOf } from "../../scripts/runtimes.mjs";
+import { bridge } from "./bridge.mjs";
 import { vllmSync } from "./vllm-sync/run.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -168,6 +169,7 @@ try {
       for (const server of servers) await stop(server);
     }
   }
+  if (wanted("bridge")) await bridge({ run, start, waitFor, stop, count, pytest, root, repository, started });
   if (wanted("vllm")) {
     const upstreamUrl = "http://127.0.0.1:18100";
     const model = join(repository, "models/tide-nano/base");

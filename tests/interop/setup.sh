@@ -28,7 +28,7 @@ fi
 "$py" -m pip install -q -r tests/interop/python/requirements.txt
 
 # Old TRL releases beside the new one: only their client module is used, so without their requirements.
-for version in 0.17.0 1.10.0; do
+for version in 0.16.0 0.17.0 1.9.0 1.10.0; do
   [ -d "$root/trl-$version/trl" ] || "$py" -m pip install -q --no-deps --target "$root/trl-$version" "trl==$version"
 done
 

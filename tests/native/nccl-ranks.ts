@@ -100,6 +100,15 @@ export class NcclRanks {
     await Promise.all(this.#groups.map(one));
   }
 
+  /** The first rank sends one tensor. */
+  async send(tensor: WireTensor, bytes: Uint8Array, timeout = 10_000): Promise<void> {
+    async function* take(): AsyncGenerator<Uint8Array> {
+      yield bytes;
+    }
+    const step = { timeout, signal: this.life.signal };
+    await this.#groups[0]!.send([tensor], null, take, step, () => {});
+  }
+
   async barrier(timeout = 10_000): Promise<void> {
     await Promise.all(this.#groups.map((group) => group.barrier({ timeout, signal: this.life.signal })));
   }

@@ -1,10 +1,18 @@
 /**
  * A native vLLM server, cut down to its weight routes, whose ranks really receive over the C stand-in for NCCL. The order of
- * calls is held as vLLM 0.32 does; `version` before 0.28 wants `packed` in each update.
+ * calls is held as vLLM 0.32 does; `version` before 0.28 wants `packed` in each update. Also a program:
+ *
+ *   bun tests/native/nccl-vllm.ts --library libfake-nccl.so [--ranks N] [--version 0.32.0]
+ *
+ * whose first line on stdout is `listening on URL`. `GET /__fake/weights` has the SHA-256 of every tensor by rank,
+ * `POST /__fake/fault` sets a fault or, with null, ends it.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { NcclLibrary } from "../../src/worker/native/nccl-library.ts";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { NcclLibrary } from "../../src/worker/native/nccl-library.ts";
 import { NcclRanks, toDtype } from "./nccl-ranks.ts";
 
 /** What it does wrong, once, at the named route. */
@@ -88,6 +96,10 @@ export async function startNcclVllm(
       });
       return { message: "Weight transfer initialized" };
     },
+    "POST /shutdown_weight_transfer_engine": async () => {
+      await ranks.leave();
+      return { message: "Weight transfer shut down" };
+    },
     "POST /start_weight_update": () => {
       if (minor < 21) throw new Refusal(404, "Not Found");
       if (active) refuse("A weight update is already active. Call finish_weight_update first.");
@@ -97,7 +109,7 @@ export async function startNcclVllm(
     "POST /update_weights": async ({ update_info }) => {
       const { names, dtype_names, shapes, packed: inUpdate } = update_info as UpdateInfo;
       if (minor >= 28 && inUpdate !== undefined) refuse("unexpected keyword argument 'packed'");
-      if (minor >= 21 && !active) refuse("No weight update is active. Call start_weight_update first.");
+      if (minor >= 21 && !active) refuse("start_weight_update must be called before update_weights.");
       if (names.length !== shapes.length || names.length !== dtype_names.length) refuse("lists of unequal length");
       const tensors = names.map((name, index) => ({
         name,
@@ -113,7 +125,7 @@ export async function startNcclVllm(
       return { message: "Weights updated" };
     },
     "POST /finish_weight_update": ({ weight_version }) => {
-      if (!active) refuse("No weight update is active.");
+      if (!active) refuse("finish_weight_update called without a matching start_weight_update.");
       active = false;
       if (typeof weight_version === "string") state.weightVersion = weight_version;
       return { message: "Weight update finished" };
@@ -131,6 +143,17 @@ export async function startNcclVllm(
     };
     const run = async (): Promise<void> => {
       const body = await readJson(request);
+      if (key === "GET /__fake/weights") {
+        return say(
+          200,
+          ranks.weights.map((weights) => Object.fromEntries(weights)),
+        );
+      }
+      if (key === "POST /__fake/fault") {
+        faulty = 0;
+        state.fault = body as unknown as NcclFault | null;
+        return say(200, {});
+      }
       bodies.push(body);
       const { fault } = state;
       const hit = fault !== null && fault.path === path && faulty++ >= (fault.after ?? 0) ? fault.kind : undefined;
@@ -176,3 +199,21 @@ export async function startNcclVllm(
     },
   };
 }
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      library: { type: "string" },
+      ranks: { type: "string", default: "1" },
+      version: { type: "string", default: "0.32.0" },
+    },
+  });
+  const path = values.library ?? "";
+  const library = new NcclLibrary({ nccl: path, cudart: path });
+  const server = await startNcclVllm(library, { ranks: Number(values.ranks), version: values.version });
+  console.log(`listening on ${server.url}`);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
+}
+
+const [, script] = process.argv;
+if (script !== undefined && import.meta.url === pathToFileURL(script).href) await main();

@@ -57,6 +57,33 @@ describe("group", () => {
     }
   }
 
+  for (const barrier of ["arrival", "broadcast"] as BarrierKind[]) {
+    for (const worldSize of [1, 2, 4]) {
+      test(`rank 0 finds out that the other ${worldSize - 1} ranks speak the ${barrier} barrier`, async () => {
+        const server = await listenTcpStore({ host, port: 0, clock });
+        const place = { host, port: server.port, worldSize, clock, random, timeout: 10_000 };
+        const ranks = await Promise.all(
+          Array.from({ length: worldSize }, (_, rank) =>
+            joinProcessGroup(rank === 0 ? { ...place, rank, server, barrier: "either" } : { ...place, rank, barrier }),
+          ),
+        );
+        let inside = 0;
+        await Promise.all(
+          ranks.map(async (rank, index) => {
+            for (let round = 1; round <= 3; round += 1) {
+              await new Promise((resolve) => clock.timer(((index + round) % worldSize) * 10, () => resolve(undefined)));
+              inside += 1;
+              await rank.barrier();
+              assert.ok(inside >= round * worldSize);
+              assert.equal(await rank.broadcastObject(`round ${round}`, 0), `round ${round}`);
+            }
+          }),
+        );
+        await close(ranks);
+      });
+    }
+  }
+
   test("objects go from every rank to all, and from one to one in order", async () => {
     const ranks = await open(3);
     const results = await Promise.all(

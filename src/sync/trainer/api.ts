@@ -37,6 +37,8 @@ export interface TrainerSessions {
   update(update: Readonly<Record<string, unknown>> | readonly unknown[], caller: TrainerCaller): Promise<TrainerResult>;
   finish(label: string | null, caller: TrainerCaller): Promise<TrainerResult>;
   leave(caller: TrainerCaller): Promise<TrainerResult>;
+  /** An open update will not be finished: whoever may hold a part of it is fenced. Nothing where none is open. */
+  abandon(reason: string): void;
   /** The trainer paused the fleet itself (`mode`), or resumed it (null). */
   setPaused(mode: PauseMode | null): void;
   /** Throws `conflict` while servers may hold half an update: `call` would wake them. */

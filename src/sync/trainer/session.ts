@@ -168,6 +168,9 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
     );
 
   return {
+    abandon(reason) {
+      if (state().stage === "open") dispatch({ type: "abandoned", reason });
+    },
     async worldSize(includeDp, signal) {
       const found = candidates();
       if (found.length === 0 || fleet.replicas().some(({ engine }) => engine.transfer === undefined)) {

@@ -71,7 +71,9 @@ export class CommunicatorCore {
   /** Ends every group. */
   async close(): Promise<void> {
     for (const { controller } of this.#running.values()) controller.abort(new Error("The worker ends."));
-    await Promise.allSettled([...this.#groups.values()].map((group) => group.close()));
+    const groups = [...this.#groups.values()];
+    this.#groups.clear();
+    await Promise.allSettled(groups.map((group) => group.close()));
   }
 
   async #answer(call: Call): Promise<void> {
@@ -105,7 +107,12 @@ export class CommunicatorCore {
         const library = this.#environment.load(call.libraries);
         const onListening = (host: string, port: number): void =>
           void this.#environment.send({ type: "listening", id: call.id, host, port });
-        this.#groups.set(call.group, await openGroup(call, { ...this.#environment, library }, signal, onListening));
+        const group = await openGroup(call, { ...this.#environment, library }, signal, onListening);
+        this.#groups.set(call.group, group);
+        group.left.addEventListener("abort", () => {
+          if (this.#groups.get(call.group) !== group) return;
+          void this.#environment.send({ type: "lost", group: call.group, error: toWireError(group.left.reason) });
+        });
         return { nccl: library.version };
       }
       case "send": {

@@ -2,7 +2,7 @@
 import { connect } from "node:net";
 import { GatewayError, invalidValue } from "../../errors.ts";
 import { orAborted } from "../../lib/deadline.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Random, Timer } from "../../ports.ts";
 import { type Dtype, tensorBytes } from "../../tensor/dtype.ts";
 import type { OpenGroup, WireTensor } from "../communicator-protocol.ts";
 import { createNcclCommunicator, type NcclCommunicator } from "../native/nccl-communicator.ts";
@@ -60,12 +60,22 @@ export class Group {
   readonly #processes: ProcessGroup;
   readonly #communicator: NcclCommunicator;
   readonly #clock: Clock;
+  readonly #left = new AbortController();
+  #timer: Timer | undefined;
 
   /** Use `openGroup`. */
   constructor(processes: ProcessGroup, communicator: NcclCommunicator, clock: Clock) {
     this.#processes = processes;
     this.#communicator = communicator;
     this.#clock = clock;
+    const { lost } = processes;
+    lost.addEventListener("abort", () => this.#left.abort(lost.reason), { once: true });
+    this.#look();
+  }
+
+  /** Aborts when a member left or the store is lost, whoever notices first; also by `close`. */
+  get left(): AbortSignal {
+    return this.#left.signal;
   }
 
   /** Broadcasts tensors whose bytes `take` gives in order. */
@@ -114,6 +124,7 @@ export class Group {
 
   /** Local and idempotent: the communicator is aborted, the store left or ended. */
   async close(): Promise<void> {
+    this.#timer?.cancel();
     await this.#communicator.close();
     await this.#processes.close();
   }
@@ -135,21 +146,16 @@ export class Group {
   }
 
   /** Ends a step early when the store is lost or a member left it. */
-  async #watched<T>({ timeout, signal }: StepOptions, work: (call: StepOptions) => Promise<T>): Promise<T> {
-    const left = new AbortController();
-    const look = (): void => {
-      const { members, worldSize } = this.#processes;
-      if (members !== undefined && members < worldSize) {
-        const text = `${worldSize - members} of ${worldSize} ranks left the group.`;
-        left.abort(new GatewayError("sync_failed", text, { phase: "transfer" }));
-      } else timer = this.#clock.timer(WATCH_PAUSE, look);
-    };
-    let timer = this.#clock.timer(WATCH_PAUSE, look);
-    try {
-      return await work({ timeout, signal: AbortSignal.any([signal, left.signal, this.#processes.lost]) });
-    } finally {
-      timer.cancel();
-    }
+  #watched<T>({ timeout, signal }: StepOptions, work: (call: StepOptions) => Promise<T>): Promise<T> {
+    return work({ timeout, signal: AbortSignal.any([signal, this.#left.signal]) });
+  }
+
+  #look(): void {
+    const { members, worldSize } = this.#processes;
+    if (members !== undefined && members < worldSize) {
+      const text = `${worldSize - members} of ${worldSize} ranks left the group.`;
+      this.#left.abort(new GatewayError("sync_failed", text, { phase: "transfer" }));
+    } else this.#timer = this.#clock.timer(WATCH_PAUSE, () => this.#look());
   }
 }
 

@@ -3,6 +3,7 @@
  * a group, through a TCPStore that rank 0 hosts. Carries no tensors: those go over NCCL.
  */
 import { GatewayError, invalidValue } from "../../errors.ts";
+import { sleep } from "../../lib/deadline.ts";
 import type { Clock, Random } from "../../ports.ts";
 import { readPickle } from "./pickle-read.ts";
 import type { PickleValue } from "./pickle-values.ts";
@@ -17,6 +18,9 @@ import { listenTcpStore, type TcpStoreServer } from "./tcp-store-server.ts";
  */
 export type BarrierKind = "arrival" | "broadcast";
 
+/** `either`: rank 0 learns in the first barrier which of the two the others speak. */
+export type BarrierChoice = BarrierKind | "either";
+
 /** Settings of one rank. Times in milliseconds. */
 export interface ProcessGroupOptions {
   /** Rank 0 listens on exactly this address, the others connect to it. */
@@ -27,7 +31,8 @@ export interface ProcessGroupOptions {
   readonly worldSize: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly barrier?: BarrierKind;
+  /** Default `arrival`. */
+  readonly barrier?: BarrierChoice;
   /** Until all ranks have come, and the default of every later call. Default 60 000; vLLM's own is 300 000. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -39,6 +44,8 @@ export interface ProcessGroupOptions {
 
 const DEFAULT_TIMEOUT = 60_000;
 const HOUR = 3_600_000;
+/** Between two looks at a store of our own. */
+const LOOK_PAUSE = 2;
 /** More ranks than any group has; bounds the keys of one barrier. */
 const LARGEST_WORLD = 4096;
 /** `f"barrier_{uuid.uuid4()}"`. The text becomes part of keys, so nothing else is taken. */
@@ -63,6 +70,7 @@ export class ProcessGroup {
   readonly #sent: number[];
   readonly #received: number[];
   readonly #broadcast: number[];
+  #kind: BarrierChoice;
   readonly #entries: { readonly key: string; readonly at: number }[] = [];
 
   /** Use `joinProcessGroup`. */
@@ -72,6 +80,7 @@ export class ProcessGroup {
     this.#options = options;
     this.#store = store;
     this.#server = server;
+    this.#kind = options.barrier ?? "arrival";
     const zeros = () => new Array<number>(options.worldSize).fill(0);
     this.#sent = zeros();
     this.#received = zeros();
@@ -136,7 +145,7 @@ export class ProcessGroup {
    * @throws GatewayError `deadline_exceeded` that names the ranks that did not come, where that can be known.
    */
   async barrier(call?: CallOptions): Promise<void> {
-    if (this.#options.barrier === "broadcast") await this.allGatherObjects(null, call);
+    if (this.#kind === "broadcast") await this.allGatherObjects(null, call);
     else await this.#within("barrier", call, (bound) => this.#arrivalBarrier(bound));
   }
 
@@ -157,12 +166,31 @@ export class ProcessGroup {
     const keys = (phase: string) => Array.from({ length: this.worldSize }, (_, rank) => `${phase}_${id}_${rank}`);
     const [arrivals, departures] = [keys("arrival"), keys("departure")];
     await this.#store.set(arrivals[this.rank]!, HERE, bound);
+    if (this.#kind === "either" && this.worldSize > 1) {
+      this.#kind = await this.#findKind(arrivals[1]!, bound);
+      if (this.#kind === "broadcast") {
+        // The older peers took the name of the barrier for the None that they expected, and go on in turn.
+        for (let source = 1; source < this.worldSize; source += 1) await this.broadcastObject(null, source, bound);
+        await this.#store.deleteKey(arrivals[0]!, bound);
+        return;
+      }
+    }
     await this.#awaitAll("reached the barrier", arrivals, bound);
     await this.#store.set(departures[this.rank]!, HERE, bound);
     if (this.rank !== 0) return;
     // Rank 0 may end the store right after a barrier, so it is the last to leave.
     await this.#awaitAll("left the barrier", departures, bound);
     for (const key of [...arrivals, ...departures]) await this.#store.deleteKey(key, bound);
+  }
+
+  /** What rank 1 writes next tells its generation. */
+  async #findKind(arrival: string, bound: CallOptions): Promise<BarrierKind> {
+    const turn = `broadcast_from/1/${this.#broadcast[1]!}`;
+    for (;;) {
+      if (await this.#store.check([arrival], bound)) return "arrival";
+      if (await this.#store.check([turn], bound)) return "broadcast";
+      await sleep(this.#options.clock, LOOK_PAUSE, bound.signal);
+    }
   }
 
   /** Waits for one key per rank; on a timeout looks which are missing. */
@@ -207,11 +235,12 @@ export class ProcessGroup {
 }
 
 /** What cannot be, refused before anybody listens or connects. */
-function check({ rank, worldSize, port, server }: ProcessGroupOptions): void {
+function check({ rank, worldSize, port, server, barrier }: ProcessGroupOptions): void {
   if (!Number.isInteger(worldSize) || worldSize < 1 || worldSize > LARGEST_WORLD) {
     throw invalidValue("worldSize", worldSize, `an integer from 1 to ${LARGEST_WORLD}`);
   }
   checkRank("rank", rank, worldSize);
+  if (barrier === "either" && rank !== 0) throw invalidValue("barrier", barrier, "arrival or broadcast, but on rank 0");
   if (server !== undefined && rank !== 0) throw invalidValue("server", `rank ${rank}`, "given to rank 0 only");
   if (!Number.isInteger(port) || port < (rank === 0 ? 0 : 1) || port > 65_535) {
     throw invalidValue("port", port, "an integer from 1 to 65535 (rank 0: also 0)");
