@@ -20,6 +20,12 @@ const PROMPT_TAIL = 4;
  */
 const HELD_LIMIT = 16;
 
+/**
+ * Loose bytes that are held until their run ends: one that does not fit makes U+FFFD of the whole run, also of what was
+ * text until then. Longer runs than this are rare; then they are given out as they stand.
+ */
+const RUN_LIMIT = 64;
+
 function createByteLevel(tokenizer: Tokenizer, skipSpecial: boolean, promptIds: readonly number[]): Detokenizer {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const push = (id: number): string =>
@@ -37,6 +43,9 @@ function createWindowed(tokenizer: Tokenizer, skipSpecial: boolean, promptIds: r
   let window = promptIds.slice(-PROMPT_TAIL);
   let prefix = decode(window);
   let prefixLength = window.length;
+  let run = 0;
+  /** Tokens since text was last given out. */
+  let held = 0;
   const advance = (text: string): string => {
     const fresh = text.startsWith(prefix) ? text.slice(prefix.length) : text;
     const length = window.length - prefixLength;
@@ -48,6 +57,9 @@ function createWindowed(tokenizer: Tokenizer, skipSpecial: boolean, promptIds: r
   return {
     push(id) {
       window.push(id);
+      held += 1;
+      if (!(skipSpecial && tokenizer.isSpecial(id))) run = tokenizer.isLooseByte(id) ? run + 1 : 0;
+      if (run > 0 && run < RUN_LIMIT) return "";
       let text = decode(window);
       if (!text.startsWith(prefix)) {
         // Byte tokens that have changed what was given out already: begin anew from this token.
@@ -57,7 +69,10 @@ function createWindowed(tokenizer: Tokenizer, skipSpecial: boolean, promptIds: r
         text = decode(window);
       }
       if (text.length <= prefix.length) return "";
-      if (text.endsWith("\ufffd") && window.length - prefixLength < HELD_LIMIT) return "";
+      // Nothing of this run is out yet: its last character may still become whole.
+      const limit = run > 0 && held >= run ? RUN_LIMIT + HELD_LIMIT : HELD_LIMIT;
+      if (text.endsWith("\ufffd") && held < limit) return "";
+      held = 0;
       return advance(text);
     },
     flush() {

@@ -31,17 +31,16 @@ export function toFallbackByte(token: string): number | undefined {
 }
 
 /**
- * The bytes of one vocabulary entry. `literal` marks added tokens, whose spelling is their text.
+ * The bytes of one vocabulary entry. Added tokens are read like any other, as the reference's decoders do.
  *
  * @example
  * ```ts
  * import { toTokenBytes } from "./token-bytes.ts";
- * const bytes = toTokenBytes("Ġa", "byte-level", false);
+ * const bytes = toTokenBytes("Ġa", "byte-level");
  * if (bytes[0] !== 0x20 || bytes[1] !== 0x61) throw new Error("table changed");
  * ```
  */
-export function toTokenBytes(token: string, spelling: ByteSpelling, literal: boolean): Uint8Array {
-  if (literal) return encoder.encode(token);
+export function toTokenBytes(token: string, spelling: ByteSpelling): Uint8Array {
   if (spelling === "byte-level") {
     const bytes: number[] = [];
     for (const character of token) {
@@ -55,4 +54,17 @@ export function toTokenBytes(token: string, spelling: ByteSpelling, literal: boo
   const byte = spelling === "byte-fallback" ? toFallbackByte(token) : undefined;
   if (byte !== undefined) return Uint8Array.of(byte);
   return encoder.encode(token.replaceAll("\u2581", " "));
+}
+
+const CHARACTER_OF_BYTE: readonly string[] = (() => {
+  const table: string[] = [];
+  for (const [code, byte] of BYTE_OF_CHARACTER) table[byte] = String.fromCodePoint(code);
+  return table;
+})();
+
+/** Text as a byte-level vocabulary spells it: one printable character per UTF-8 byte. */
+export function toByteCharacters(text: string): string {
+  let out = "";
+  for (const byte of encoder.encode(text)) out += CHARACTER_OF_BYTE[byte] ?? "";
+  return out;
 }

@@ -1,11 +1,14 @@
 /**
- * A Hugging Face tokenizer as a value: text → ids, ids → text, and the bytes of each token. Encoding is
- * `@huggingface/tokenizers`; decoding follows the Rust library (tokenizers 0.23) also for broken UTF-8.
+ * A Hugging Face tokenizer as a value: text → ids, ids → text, and the bytes of each token. Both ways follow the Rust
+ * library (tokenizers 0.23), also for broken UTF-8; the parts of the pipeline are in `tokenization/`.
  * Reads no file: the checkpoint room hands over the parsed JSON.
  */
-import { Tokenizer as Encoder } from "@huggingface/tokenizers";
-import { GatewayError } from "../errors.ts";
 import { type ByteSpelling, toFallbackByte, toTokenBytes } from "./token-bytes.ts";
+import { type AddedToken, toAddedToken, toAddedTokens } from "./tokenization/added.ts";
+import { createDecoder } from "./tokenization/decode.ts";
+import { createEncoder, readVocabulary } from "./tokenization/encoder.ts";
+import { createNormalizer } from "./tokenization/normalize.ts";
+import { type Json, record } from "./tokenization/parts.ts";
 
 export interface Tokenizer {
   /** One more than the greatest id that has a token. The model may have more rows (padding). */
@@ -24,10 +27,9 @@ export interface Tokenizer {
   /** The id of a token, by its vocabulary spelling. */
   tokenId(token: string): number | undefined;
   isSpecial(id: number): boolean;
+  /** Does this token stand for one loose byte (`<0x0A>`)? A run of them is text or U+FFFD as a whole. */
+  isLooseByte(id: number): boolean;
 }
-
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 
 /** A special token is written as a string or as `{content, …}`. */
 const tokenText = (value: unknown): string | undefined => {
@@ -43,33 +45,27 @@ function hasDecoder(decoder: unknown, type: string): boolean {
   return own === type || (Array.isArray(decoders) && decoders.some((inner) => hasDecoder(inner, type)));
 }
 
-/** Runs of `<0xNN>` become their text when they are UTF-8, else one U+FFFD per byte (tokenizers' ByteFallback). */
-function joinFallbackBytes(tokens: readonly string[]): string[] {
-  const out: string[] = [];
-  let run: number[] = [];
-  const flush = (): void => {
-    if (run.length === 0) return;
-    try {
-      out.push(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(run)));
-    } catch {
-      for (const _ of run) out.push("\ufffd");
-    }
-    run = [];
-  };
-  for (const token of tokens) {
-    const byte = toFallbackByte(token);
-    if (byte !== undefined) run.push(byte);
-    else {
-      flush();
-      out.push(token);
-    }
-  }
-  flush();
-  return out;
-}
-
 /** Lone surrogates cannot be UTF-8; the reference never sees them. */
 const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd");
+
+/** Greatest id that is believed: the largest known vocabularies have some 260,000. */
+const ID_LIMIT = 16_777_216;
+
+/** The added tokens by id: those of tokenizer.json, then those that only tokenizer_config.json names. */
+function collectAdded(source: Json, config: Json, vocabulary: ReadonlyMap<string, number>): Map<number, AddedToken> {
+  const added = new Map<number, AddedToken>();
+  const known = new Set<string>();
+  const add = (token: AddedToken | undefined): void => {
+    if (token === undefined || known.has(token.content)) return;
+    const id = vocabulary.get(token.content) ?? token.id;
+    if (id < 0 || id >= ID_LIMIT) return;
+    known.add(token.content);
+    added.set(id, { ...token, id });
+  };
+  for (const token of toAddedTokens(source.added_tokens)) add(token);
+  for (const [id, entry] of Object.entries(record(config.added_tokens_decoder))) add(toAddedToken(entry, Number(id)));
+  return added;
+}
 
 /**
  * Builds a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` ({} when there is none).
@@ -83,19 +79,19 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     const text = tokenText(config[name]);
     if (text !== undefined) specialTokens[name] = text;
   }
-  let encoder: Encoder;
-  try {
-    // Only what the encoder needs: further keys of the config switch on clean-ups that the fast tokenizers do not have.
-    encoder = new Encoder(source, { eos_token: specialTokens.eos_token, clean_up_tokenization_spaces: false });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GatewayError("unsupported", `tokenizer.json cannot be used: ${reason}`, { cause });
-  }
-  const added = encoder.get_added_tokens_decoder();
-  const vocabulary = encoder.get_vocab(true);
+  const vocabulary = readVocabulary(record(source.model));
+  const added = collectAdded(source, config, vocabulary);
+  const encode = createEncoder(source, vocabulary, [...added.values()]);
+  const decoder = createDecoder(source.decoder);
+  const normalize = createNormalizer(source.normalizer);
   const strings: string[] = [];
-  for (const [token, id] of vocabulary) strings[id] = token;
-  for (const [id, token] of added) strings[id] = token.content;
+  const ids = new Map(vocabulary);
+  for (const [token, id] of vocabulary) if (id < ID_LIMIT) strings[id] = token;
+  for (const [id, token] of added) {
+    // A token that is looked for in normalised text is spelled so too (tokenizers 0.23).
+    strings[id] = token.normalized && normalize !== null ? normalize(token.content) : token.content;
+    ids.set(token.content, id);
+  }
 
   const extra = Array.isArray(config.additional_special_tokens) ? config.additional_special_tokens.map(tokenText) : [];
   const marked = new Set([...Object.values(specialTokens), ...extra]);
@@ -118,7 +114,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     if (known !== undefined) return known;
     const token = strings[id];
     if (token === undefined) return none;
-    const made = toTokenBytes(token, spelling, added.has(id));
+    const made = toTokenBytes(token, spelling);
     bytes[id] = made;
     return made;
   };
@@ -133,19 +129,19 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
       return text + decoder.decode();
     }
     const tokens = kept.map((id) => strings[id] ?? "");
-    const ready = spelling === "byte-fallback" ? joinFallbackBytes(tokens) : tokens;
-    return encoder.decoder === null ? ready.join(" ") : encoder.decoder.decode(ready);
+    return decoder === null ? tokens.join(" ") : decoder(tokens).join("");
   };
 
   return {
     vocabSize: strings.length,
     byteLevel,
     specialTokens,
-    encode: (text, addSpecialTokens) => encoder.encode(wellFormed(text), { add_special_tokens: addSpecialTokens }).ids,
+    encode: (text, addSpecialTokens) => encode(wellFormed(text), addSpecialTokens),
     decode,
     tokenString: (id) => strings[id] ?? "",
     tokenBytes,
-    tokenId: (token) => encoder.token_to_id(token),
+    tokenId: (token) => ids.get(token),
     isSpecial: (id) => special.has(id),
+    isLooseByte: (id) => spelling === "byte-fallback" && toFallbackByte(strings[id] ?? "") !== undefined,
   };
 }

@@ -30,7 +30,7 @@ export const ROOMS: readonly Room[] = [
     rooms: BASE,
     packages: ["zod"],
   },
-  { name: "text", files: /^src\/text\//, rooms: PURE, packages: ["@huggingface/tokenizers"] },
+  { name: "text", files: /^src\/text\//, rooms: PURE, packages: [] },
   { name: "tensor", files: /^src\/tensor\//, rooms: PURE, packages: [] },
   { name: "checkpoint", files: /^src\/checkpoint\//, rooms: PURE, packages: [] },
   { name: "offload", files: /^src\/offload\//, rooms: PURE, packages: ["yaml"] },
