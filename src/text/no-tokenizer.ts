@@ -30,5 +30,6 @@ export function createNoTokenizer(): Tokenizer {
     tokenBytes: () => none,
     tokenId: () => undefined,
     isSpecial: () => false,
+    isLooseByte: () => false,
   };
 }
