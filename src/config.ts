@@ -82,6 +82,9 @@ export const ConfigSchema = z.strictObject({
   maxTokensPerRequest: integer(1, 100_000_000)
     .default(1_048_576)
     .describe("Limit of n × max_tokens × prompts of one request."),
+  trustRequestChatTemplate: flag
+    .default(false)
+    .describe("Let requests bring a chat_template of their own; embedded replicas refuse it otherwise."),
   upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
   upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
   upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),

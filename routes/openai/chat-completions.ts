@@ -40,7 +40,7 @@ export const createChatCompletion = defineRoute({
   rawBody: true,
   handler: async (c) => {
     const call = readCall(c, "openai", await c.req.raw.arrayBuffer());
-    const { outcome, parsed } = await dispatchCall(c, call, (body) => parseChat(body, parseContextOf(c)));
+    const { outcome, parsed } = await dispatchCall(c, call, (body, bytes) => parseChat(body, parseContextOf(c), bytes));
     return asIs(await toOpenAiAnswer(c, "chat", outcome, parsed));
   },
 });

@@ -11,8 +11,7 @@ import {
 } from "../../src/contract/openai/tokenize.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { openAiErrors } from "../../src/http/error-responses.ts";
-import { checkTemplateFlags } from "../../src/http/openai/chat-request.ts";
-import { toMessages } from "../../src/http/openai/to-messages.ts";
+import { toChatPrompt } from "../../src/http/openai/chat-prompt.ts";
 import { parseJsonObject, readBody, validate } from "../../src/http/validation.ts";
 
 const ERRORS = openAiErrors(
@@ -22,10 +21,14 @@ const ERRORS = openAiErrors(
   ["no_replica", "No replica is ready."],
 );
 
-function toPrompt(body: Record<string, unknown>): {
+function toPrompt(
+  bytes: Uint8Array,
+  trust: { readonly trustRequestChatTemplate: boolean },
+): {
   readonly prompt: Prompt;
   readonly fields: { model?: string | null | undefined; return_token_strs?: boolean | null | undefined };
 } {
+  const body = parseJsonObject(bytes);
   if (body.messages === undefined) {
     const fields = validate(TokenizeText, body);
     return {
@@ -34,17 +37,7 @@ function toPrompt(body: Record<string, unknown>): {
     };
   }
   const fields = validate(TokenizeChat, body);
-  return {
-    fields,
-    prompt: {
-      kind: "chat",
-      messages: toMessages(fields.messages),
-      tools: fields.tools ?? null,
-      ...checkTemplateFlags(fields),
-      templateKwargs: fields.chat_template_kwargs ?? {},
-      addSpecialTokens: fields.add_special_tokens ?? false,
-    },
-  };
+  return { fields, prompt: toChatPrompt(fields, trust, bytes) };
 }
 
 export const tokenize = defineRoute({
@@ -63,8 +56,8 @@ export const tokenize = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const { prompt, fields } = toPrompt(parseJsonObject(new Uint8Array(await c.req.raw.arrayBuffer())));
     const { gateway, signal } = c.var;
+    const { prompt, fields } = toPrompt(new Uint8Array(await c.req.raw.arrayBuffer()), gateway.config);
     const found = await gateway.generation.tokenize(fields.model ?? undefined, prompt, signal);
     return c.json(
       {

@@ -69,8 +69,9 @@ export const trlChat = defineRoute({
   handler: async (c) => {
     const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
     if (hasEmptyList(call.body, "messages")) return asIs(trlJson(EMPTY_ANSWER));
-    const around = { requestId: call.requestId, maxTokensPerRequest: c.var.gateway.config.maxTokensPerRequest };
-    const { outcome, parsed } = await dispatchCall(c, call, (body) => parseTrlChat(body, around));
+    const { maxTokensPerRequest, trustRequestChatTemplate } = c.var.gateway.config;
+    const around = { requestId: call.requestId, maxTokensPerRequest, trustRequestChatTemplate };
+    const { outcome, parsed } = await dispatchCall(c, call, (body, bytes) => parseTrlChat(body, around, bytes));
     return asIs(await toTrlAnswer(outcome, parsed, renderTrl));
   },
 });

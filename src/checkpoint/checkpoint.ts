@@ -4,16 +4,14 @@
  */
 import type { Files } from "../ports.ts";
 import {
-  isObject,
   type JsonObject,
   listWeights,
   readConfig,
   readJsonFile,
-  readOptional,
   readTokenizerJson,
   resolveDirectory,
-  SMALL_LIMIT,
 } from "./read-files.ts";
+import { readTemplates, type TemplateTexts } from "./read-templates.ts";
 
 export type { JsonObject } from "./read-files.ts";
 
@@ -26,26 +24,10 @@ export interface Checkpoint {
   readonly tokenizerJson: JsonObject;
   /** {} when there is none. */
   readonly tokenizerConfig: JsonObject;
-  /** null: the model can complete but not chat. */
-  readonly chatTemplate: string | null;
+  /** null: the model can complete but not chat. Several templates come by name. */
+  readonly chatTemplate: TemplateTexts;
   /** Absolute paths of the safetensors files, sorted; never empty. */
   readonly weightFiles: readonly string[];
-}
-
-/** transformers writes one template as text, several as a list of `{name, template}` of which "default" is for chat. */
-export function templateOf(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return null;
-  const named = value.filter(isObject);
-  const chosen = named.find((entry) => entry.name === "default")?.template;
-  return typeof chosen === "string" ? chosen : null;
-}
-
-async function readTemplate(files: Files, directory: string, tokenizerConfig: JsonObject): Promise<string | null> {
-  const file = await readOptional(files, files.resolve(directory, "chat_template.jinja"), SMALL_LIMIT);
-  if (file !== undefined) return file;
-  const json = await readJsonFile(files, files.resolve(directory, "chat_template.json"));
-  return templateOf(json?.value.chat_template) ?? templateOf(tokenizerConfig.chat_template);
 }
 
 /**
@@ -64,7 +46,7 @@ export async function openCheckpoint(files: Files, directory: string): Promise<C
     generationConfig: (await readJsonFile(files, files.resolve(root, "generation_config.json")))?.value ?? {},
     tokenizerJson,
     tokenizerConfig,
-    chatTemplate: await readTemplate(files, root, tokenizerConfig),
+    chatTemplate: await readTemplates(files, root, tokenizerConfig),
     weightFiles: await listWeights(files, root),
   };
 }

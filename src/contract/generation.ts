@@ -19,6 +19,15 @@ export type Prompt =
       readonly addGenerationPrompt: boolean;
       readonly continueFinalMessage: boolean;
       readonly templateKwargs: Readonly<Record<string, unknown>>;
+      /** Shown to the template as `documents`. */
+      readonly documents?: readonly unknown[];
+      /** A template's text, or a name in the model's set of templates; absent = the model's own choice. */
+      readonly chatTemplate?: string;
+      /**
+       * JSON text of `{messages, tools, documents, templateKwargs}`, present where it holds numbers that a JavaScript
+       * number cannot tell apart (`1.0`, integers beyond 2^53): what templates print is read from here then.
+       */
+      readonly exact?: string;
       /** false for chat: the template itself writes the special tokens. */
       readonly addSpecialTokens: boolean;
     };

@@ -65,11 +65,11 @@ export interface Dispatched<T> {
 export function dispatchCall<T extends { readonly request: GenerateRequest }>(
   c: Context<AppEnv>,
   call: Omit<InboundCall, "toRequest">,
-  parse: (body: Record<string, unknown>) => T,
+  parse: (body: Record<string, unknown>, bytes: Uint8Array) => T,
 ): Promise<Dispatched<T>> {
   let parsed: T | undefined;
   const toRequest = (): GenerateRequest => {
-    parsed ??= parse(parseJsonObject(call.body));
+    parsed ??= parse(parseJsonObject(call.body), call.body);
     return parsed.request;
   };
   return c

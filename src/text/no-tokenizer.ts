@@ -26,6 +26,7 @@ export function createNoTokenizer(): Tokenizer {
       throw noTokenizer("prompt");
     },
     decode: () => "",
+    decodeClean: () => "",
     tokenString: () => "",
     tokenBytes: () => none,
     tokenId: () => undefined,

@@ -19,6 +19,11 @@ export interface Tokenizer {
   readonly specialTokens: Readonly<Record<string, string>>;
   /** `add_special_tokens` as in transformers: whether the post-processor adds bos, eos and the like. */
   encode(text: string, addSpecialTokens: boolean): number[];
+  /**
+   * For whole texts: as `decode`, and spaces before punctuation are taken out where tokenizer_config.json asks for it
+   * (transformers 5: never for BPE, unless it insists).
+   */
+  decodeClean(ids: readonly number[], skipSpecialTokens: boolean): string;
   /** Unknown ids leave nothing. Broken UTF-8 becomes U+FFFD. Spaces are not cleaned up. */
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
   /** The vocabulary's own spelling ("Ġa", "▁a", "<0x0A>"); "" for an id without a token. */
@@ -47,6 +52,12 @@ function hasDecoder(decoder: unknown, type: string): boolean {
 
 /** Lone surrogates cannot be UTF-8; the reference never sees them. */
 const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd");
+
+/** transformers' `clean_up_tokenization`, in its order. */
+const CLEANED = [" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"];
+
+const cleanUpSpaces = (text: string): string =>
+  CLEANED.reduce((cleaned, from) => cleaned.replaceAll(from, from.trim()), text);
 
 /** Greatest id that is believed: the largest known vocabularies have some 260,000. */
 const ID_LIMIT = 16_777_216;
@@ -132,12 +143,19 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     return decoder === null ? tokens.join(" ") : decoder(tokens).join("");
   };
 
+  const insists = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
+  const cleans = config.clean_up_tokenization_spaces === true && (record(source.model).type !== "BPE" || insists);
+
   return {
     vocabSize: strings.length,
     byteLevel,
     specialTokens,
     encode: (text, addSpecialTokens) => encode(wellFormed(text), addSpecialTokens),
     decode,
+    decodeClean: (ids, skipSpecialTokens) => {
+      const text = decode(ids, skipSpecialTokens);
+      return cleans ? cleanUpSpaces(text) : text;
+    },
     tokenString: (id) => strings[id] ?? "",
     tokenBytes,
     tokenId: (token) => ids.get(token),

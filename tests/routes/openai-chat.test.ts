@@ -119,7 +119,8 @@ describe("POST /v1/chat/completions on an embedded replica", () => {
       {
         kind: "chat",
         messages,
-        tools,
+        // As vLLM shows them to the template.
+        tools: [{ type: "function", function: { name: "add", description: null, parameters: null } }],
         addGenerationPrompt: false,
         continueFinalMessage: true,
         templateKwargs: { enable_thinking: false },

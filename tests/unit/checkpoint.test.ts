@@ -41,7 +41,7 @@ describe("opening a model directory", () => {
     const path = new URL("../../models/tide-nano/base", import.meta.url).pathname;
     const checkpoint = await openCheckpoint(files, decodeURIComponent(path));
     assert.equal(checkpoint.config.model_type, "llama");
-    assert.match(checkpoint.chatTemplate ?? "", /im_start/);
+    assert.match(String(checkpoint.chatTemplate), /im_start/);
     assert.equal(checkpoint.weightFiles.length, 1);
     assert.match(checkpoint.weightFiles[0] ?? "", /model\.safetensors$/);
   });
@@ -62,7 +62,10 @@ describe("opening a model directory", () => {
       { name: "default", template: "plain" },
     ];
     const named = { ...MINIMAL, "tokenizer_config.json": JSON.stringify({ chat_template: list }) };
-    assert.equal((await openCheckpoint(files, await directory(named))).chatTemplate, "plain");
+    assert.deepEqual((await openCheckpoint(files, await directory(named))).chatTemplate, {
+      tool_use: "tools",
+      default: "plain",
+    });
   });
   test("lists the shards that the index names", async () => {
     const index = { weight_map: { a: "b.safetensors", c: "a.safetensors", d: "b.safetensors" } };

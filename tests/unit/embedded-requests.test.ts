@@ -43,6 +43,25 @@ describe("a generation", () => {
     assert.equal(prompt.text, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
     assert.equal(tokenizer.decode(prompt.tokenIds, false), prompt.text);
   });
+  test("renders the caller's own template with numbers, tools and documents as they were written", async () => {
+    const rig = await createRig();
+    const shown =
+      '{"messages":[{"role":"user","content":"Hi"}],"tools":[{"n":1.0}],"documents":[],"templateKwargs":{"b":1e2}}';
+    const chat: Prompt = {
+      kind: "chat",
+      ...(JSON.parse(shown) as Pick<Extract<Prompt, { kind: "chat" }>, "messages" | "tools" | "templateKwargs">),
+      addGenerationPrompt: false,
+      continueFinalMessage: false,
+      addSpecialTokens: false,
+      chatTemplate: "{{ tools | tojson }} {{ b }} {{ documents }} {{ messages[0].content }}",
+    };
+    const textFor = async (prompt: Prompt): Promise<string | null | undefined> => {
+      const events = await rig.ended(rig.generate(ask({}, [prompt])));
+      return events[1]?.type === "prompt" ? events[1].text : undefined;
+    };
+    assert.equal(await textFor({ ...chat, exact: shown }), '[{"n": 1.0}] 100.0 [] Hi');
+    assert.equal(await textFor({ ...chat, documents: [] }), '[{"n": 1}] 100 [] Hi');
+  });
   test("ends at a stop string: its tokens stay, its text goes", async () => {
     const rig = await createRig();
     const events = await rig.ended(rig.generate(ask({ stop: ["three"] })));

@@ -10,7 +10,7 @@ import { parseScoring } from "../../src/http/trl/sequence-logprobs.ts";
 import { parseTrlChat, parseTrlGenerate } from "../../src/http/trl/to-request.ts";
 import { parseWishes } from "../../src/http/wishes.ts";
 
-const around = { requestId: "r", created: 1, maxTokensPerRequest: 1_000_000 };
+const around = { requestId: "r", created: 1, maxTokensPerRequest: 1_000_000, trustRequestChatTemplate: true };
 
 const FIELDS = [
   "model",
@@ -33,7 +33,10 @@ const FIELDS = [
   "response_format",
   "best_of",
   "modalities",
+  "chat_template",
   "chat_template_kwargs",
+  "documents",
+  "reasoning_effort",
   "generation_kwargs",
   "prompt_lengths",
   "top_logprobs",
@@ -65,12 +68,17 @@ function check(parse: (sent: Record<string, unknown>) => unknown, sent: Record<s
   }
 }
 
+const bytesOf = (sent: Record<string, unknown>): Uint8Array => new TextEncoder().encode(JSON.stringify(sent));
+
 const PARSERS = {
   completions: { parse: (sent: Record<string, unknown>) => parseCompletion(sent, around), own: { prompt: value } },
-  chat: { parse: (sent: Record<string, unknown>) => parseChat(sent, around), own: { messages: fc.array(message) } },
+  chat: {
+    parse: (sent: Record<string, unknown>) => parseChat(sent, around, bytesOf(sent)),
+    own: { messages: fc.array(message) },
+  },
   generate: { parse: (sent: Record<string, unknown>) => parseTrlGenerate(sent, around), own: { prompts: value } },
   trlChat: {
-    parse: (sent: Record<string, unknown>) => parseTrlChat(sent, around),
+    parse: (sent: Record<string, unknown>) => parseTrlChat(sent, around, bytesOf(sent)),
     own: { messages: fc.array(fc.array(message)) },
   },
   scoring: { parse: (sent: Record<string, unknown>) => parseScoring(sent, around), own: { sequences: value } },

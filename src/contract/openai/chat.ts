@@ -24,6 +24,21 @@ export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
 
 const ChatTool = z.looseObject({ type: z.string() }).meta({ id: "ChatTool", example: { type: "function" } });
 
+/** vLLM 0.32's levels. */
+const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+
+/** What a chat template is given besides the messages; shared with `/tokenize`. */
+export const TemplateFields = {
+  chat_template: z
+    .string()
+    .nullish()
+    .meta({ description: "A Jinja template, or a name in the model's set; needs --trust-request-chat-template." }),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .meta({ description: "Further variables of the chat template." }),
+};
+
 /** Everything of a chat request that an embedded replica understands. */
 export const ChatOptions = z.object({
   ...SamplingFields,
@@ -37,7 +52,9 @@ export const ChatOptions = z.object({
   add_generation_prompt: z.boolean().nullish().meta({ description: "Default true." }),
   continue_final_message: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default false: the template writes them." }),
-  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  ...TemplateFields,
+  documents: z.array(z.record(z.string(), z.string())).nullish().meta({ description: "For retrieval templates." }),
+  reasoning_effort: z.enum(EFFORTS).nullish().meta({ description: "A variable of the chat template." }),
 });
 export type ChatOptions = z.infer<typeof ChatOptions>;
 

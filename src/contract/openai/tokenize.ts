@@ -1,6 +1,6 @@
 /** `POST /tokenize` and `POST /detokenize`, vLLM's shapes. */
 import { z } from "zod";
-import { ChatOptions } from "./chat.ts";
+import { ChatOptions, TemplateFields } from "./chat.ts";
 
 const Flags = {
   model: z.string().nullish(),
@@ -17,7 +17,7 @@ export const TokenizeChat = z
     tools: ChatOptions.shape.tools,
     add_generation_prompt: z.boolean().nullish(),
     continue_final_message: z.boolean().nullish(),
-    chat_template_kwargs: ChatOptions.shape.chat_template_kwargs,
+    ...TemplateFields,
   })
   .meta({ id: "TokenizeChat" });
 

@@ -1,6 +1,6 @@
 /** `POST /generate/` and `POST /chat/` of TRL's server: the 0.16 form and the 0.17 to 1.10 form are one superset. */
 import { z } from "zod";
-import { ChatRequestMessage } from "../openai/chat.ts";
+import { ChatRequestMessage, TemplateFields } from "../openai/chat.ts";
 import { SAMPLES_LIMIT } from "../openai/sampling.ts";
 import { LOGPROBS_LIMIT } from "../sampling.ts";
 
@@ -49,7 +49,7 @@ export const TrlChatOptions = z.object({
   ...Sampling,
   messages: z.array(z.array(ChatRequestMessage)).meta({ description: "One list of messages per conversation." }),
   tools: z.array(z.looseObject({})).nullish(),
-  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  ...TemplateFields,
 });
 export type TrlChatOptions = z.infer<typeof TrlChatOptions>;
 

@@ -1,11 +1,11 @@
 /** A chat request's body → the neutral request and what rendering the answer needs. */
-import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
+import type { GenerateRequest } from "../../contract/generation.ts";
 import { ChatOptions } from "../../contract/openai/chat.ts";
 import { GatewayError, invalidValue, showValue } from "../../errors.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
+import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
-import { toMessages } from "./to-messages.ts";
 import { toSampling } from "./to-sampling.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
@@ -13,29 +13,12 @@ export interface ParsedChat extends RenderOptions {
   readonly request: GenerateRequest;
 }
 
-/** Template flags shared with `/tokenize`. Throws when both are set: they contradict each other. */
-export function checkTemplateFlags(flags: {
-  readonly add_generation_prompt?: boolean | null | undefined;
-  readonly continue_final_message?: boolean | null | undefined;
-}): { readonly addGenerationPrompt: boolean; readonly continueFinalMessage: boolean } {
-  const addGenerationPrompt = flags.add_generation_prompt ?? true;
-  const continueFinalMessage = flags.continue_final_message ?? false;
-  if (addGenerationPrompt && continueFinalMessage) {
-    throw new GatewayError(
-      "invalid_value",
-      "Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
-      { param: "continue_final_message" },
-    );
-  }
-  return { addGenerationPrompt, continueFinalMessage };
-}
-
 /** Tools may be shown to the template; parsing calls out of the answer is what is not there. */
-function checkTools(options: ChatOptions): readonly unknown[] | null {
+function checkTools(options: ChatOptions): void {
   const { tools, tool_choice: choice } = options;
-  if (tools === undefined || tools === null) return null;
+  if (tools === undefined || tools === null) return;
   if (tools.length === 0) throw invalidValue("tools", tools, "left out or a list of at least one tool");
-  if (choice === "none") return tools;
+  if (choice === "none") return;
   throw new GatewayError(
     "unsupported",
     `tool_choice ${showValue(choice ?? "auto")} is not supported on embedded replicas yet: answers are not parsed for tool calls. Send tool_choice "none".`,
@@ -43,17 +26,10 @@ function checkTools(options: ChatOptions): readonly unknown[] | null {
   );
 }
 
-/** Throws GatewayError: types and ranges, features, messages, combinations. */
-export function parseChat(body: Record<string, unknown>, context: ParseContext): ParsedChat {
+/** `bytes`: the body as it was sent, for the numbers in it. Throws GatewayError: types and ranges, features, messages, combinations. */
+export function parseChat(body: Record<string, unknown>, context: ParseContext, bytes?: Uint8Array): ParsedChat {
   const options = validate(ChatOptions, body);
   refuseUnsupported(body);
-  if (body.chat_template !== undefined && body.chat_template !== null) {
-    throw new GatewayError(
-      "unsupported",
-      "chat_template in a request is not supported: the model's own template is used.",
-      { param: "chat_template" },
-    );
-  }
   if (body.echo === true) throw new GatewayError("unsupported", "echo is not supported for chat.", { param: "echo" });
   if (body.truncate_prompt_tokens !== undefined && body.truncate_prompt_tokens !== null) {
     throw new GatewayError(
@@ -64,16 +40,8 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext):
       },
     );
   }
-  const flags = checkTemplateFlags(options);
-  const messages = toMessages(options.messages);
-  const prompt: Prompt = {
-    kind: "chat",
-    messages,
-    tools: checkTools(options),
-    ...flags,
-    templateKwargs: options.chat_template_kwargs ?? {},
-    addSpecialTokens: options.add_special_tokens ?? false,
-  };
+  checkTools(options);
+  const prompt = toChatPrompt(options, context, bytes);
   const wanted = options.logprobs === true;
   const top = options.top_logprobs ?? 0;
   if (top > 0 && !wanted) throw invalidValue("top_logprobs", top, "left out unless logprobs is true");
@@ -96,6 +64,6 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext):
     promptLogprobs: sampling.promptLogprobs !== undefined,
     echo: false,
     hideOutput: false,
-    role: flags.addGenerationPrompt ? "assistant" : (messages.at(-1)?.role ?? "assistant"),
+    role: prompt.addGenerationPrompt ? "assistant" : (prompt.messages.at(-1)?.role ?? "assistant"),
   };
 }

@@ -10,5 +10,6 @@ export function parseContextOf(c: Context<AppEnv>): ParseContext {
     created: Math.floor(gateway.ports.clock.now() / 1000),
     maxTokensPerRequest: gateway.config.maxTokensPerRequest,
     tokenIds: gateway.config.skipTokenizerInit,
+    trustRequestChatTemplate: gateway.config.trustRequestChatTemplate,
   };
 }

@@ -8,6 +8,8 @@ export interface ParseContext {
   readonly maxTokensPerRequest: number;
   /** Answers carry token ids also where the request does not say: they have no text. */
   readonly tokenIds?: boolean;
+  /** May a request bring its own chat template? Default false. */
+  readonly trustRequestChatTemplate?: boolean;
 }
 
 export interface RenderOptions {

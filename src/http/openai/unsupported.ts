@@ -29,7 +29,6 @@ const FIELDS = [
   "kv_transfer_params",
   "ec_transfer_params",
   "vllm_xargs",
-  "documents",
   "functions",
   "audio",
   "return_token_offsets",

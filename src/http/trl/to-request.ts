@@ -5,7 +5,9 @@ import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
 import { SamplingFields } from "../../contract/openai/sampling.ts";
 import { TrlChatOptions, TrlGenerateOptions } from "../../contract/trl/generate.ts";
 import { invalidValue } from "../../errors.ts";
+import { parseExactJson } from "../exact-json.ts";
 import { checkTokenBudget } from "../limits.ts";
+import { chooseRequestTemplate } from "../openai/chat-prompt.ts";
 import { toMessages } from "../openai/to-messages.ts";
 import { toPrompts } from "../openai/to-prompts.ts";
 import { toSampling } from "../openai/to-sampling.ts";
@@ -33,6 +35,7 @@ export interface ParsedTrl {
 interface Surroundings {
   readonly requestId: string;
   readonly maxTokensPerRequest: number;
+  readonly trustRequestChatTemplate?: boolean;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -89,23 +92,39 @@ export function parseTrlGenerate(body: Record<string, unknown>, around: Surround
   );
 }
 
-/** `POST /chat/`. Throws GatewayError. */
-export function parseTrlChat(body: Record<string, unknown>, around: Surroundings): ParsedTrl {
+/** The template is an argument of its own. */
+const withoutTemplate = (kwargs: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(kwargs).filter(([name]) => name !== "chat_template"));
+
+/** `POST /chat/`; `bytes` is the body as it was sent, for the numbers in it. Throws GatewayError. */
+export function parseTrlChat(body: Record<string, unknown>, around: Surroundings, bytes?: Uint8Array): ParsedTrl {
   const options = validate(TrlChatOptions, body);
-  const { messages, tools, chat_template_kwargs, ...rest } = options;
+  const { messages, tools: _tools, chat_template, chat_template_kwargs, ...rest } = options;
   return toParsed(rest, body, around, (keepLast) => {
     if (keepLast !== undefined) {
       throw invalidValue("truncate_prompt_tokens", keepLast, "left out for conversations");
     }
-    return messages.map((conversation, index) => ({
-      kind: "chat",
-      messages: toMessages(conversation, `messages.${index}`),
-      tools: tools === undefined || tools === null || tools.length === 0 ? null : tools,
-      // As vLLM's LLM.chat, which TRL's server calls without saying otherwise.
-      addGenerationPrompt: true,
-      continueFinalMessage: false,
-      templateKwargs: chat_template_kwargs ?? {},
-      addSpecialTokens: false,
-    }));
+    // As vLLM's LLM.chat, which TRL's server calls without saying otherwise; it shows tools as they were sent.
+    const exactBody = bytes === undefined ? undefined : parseExactJson(bytes);
+    const shownIn = (source: TrlChatOptions, index: number) => ({
+      messages: toMessages(source.messages[index] ?? [], `messages.${index}`),
+      tools: (source.tools ?? []).length === 0 ? null : (source.tools ?? null),
+      templateKwargs: withoutTemplate(source.chat_template_kwargs ?? {}),
+    });
+    const template = chooseRequestTemplate(chat_template, chat_template_kwargs, around);
+    return messages.map((_conversation, index) => {
+      const shown = shownIn(options, index);
+      const exact =
+        exactBody === undefined ? undefined : JSON.stringify(shownIn(exactBody as unknown as TrlChatOptions, index));
+      return {
+        kind: "chat",
+        ...shown,
+        addGenerationPrompt: true,
+        continueFinalMessage: false,
+        ...(template === undefined ? {} : { chatTemplate: template }),
+        ...(exact === undefined || exact === JSON.stringify(shown) ? {} : { exact }),
+        addSpecialTokens: false,
+      };
+    });
   });
 }

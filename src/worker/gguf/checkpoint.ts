@@ -9,7 +9,7 @@ import { dequantize } from "../../tensor/ggml-blocks.ts";
 import type { Json } from "../json-fields.ts";
 import { type ModelConfig, parseModelConfig } from "../model-config.ts";
 import { openGguf } from "./header.ts";
-import { createMetadata } from "./metadata.ts";
+import { createMetadata, type Metadata } from "./metadata.ts";
 import { toConfigJson, toGenerationJson } from "./model-json.ts";
 import { toTokenizerJson } from "./tokenizer-json.ts";
 
@@ -29,6 +29,17 @@ function parse(path: string, json: Json): ModelConfig {
 
 const ROTARY_FACTORS = "rope_freqs.weight";
 
+/** One template, or a set: the default and those that `tokenizer.chat_templates` names (gguf-py). */
+function toTemplates(metadata: Metadata): Checkpoint["chatTemplate"] {
+  const own = metadata.text("tokenizer.chat_template");
+  const named = (metadata.texts("tokenizer.chat_templates") ?? []).flatMap((name) => {
+    const text = metadata.text(`tokenizer.chat_template.${name}`);
+    return text === undefined ? [] : [[name, text] as const];
+  });
+  if (named.length === 0) return own ?? null;
+  return Object.fromEntries([...(own === undefined ? [] : [["default", own] as const]), ...named]);
+}
+
 /** The words of a file. @throws GatewayError naming the key of the metadata that cannot be used */
 export async function openGgufCheckpoint(files: Files, path: string): Promise<Checkpoint> {
   const { header, reader } = await openGguf(files, path);
@@ -38,7 +49,7 @@ export async function openGgufCheckpoint(files: Files, path: string): Promise<Ch
     config: toConfigJson(header),
     generationConfig: toGenerationJson(header),
     ...toTokenizerJson(header),
-    chatTemplate: createMetadata(header).text("tokenizer.chat_template") ?? null,
+    chatTemplate: toTemplates(createMetadata(header)),
     weightFiles: [path],
   };
 }

@@ -73,7 +73,7 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
     }
     const { model } = loaded().served;
     if (model.skipTokenizer) throw noTokenizer("tokens");
-    return { text: model.tokenizer.decode(tokenIds, false) };
+    return { text: model.tokenizer.decodeClean(tokenIds, false) };
   };
 
   const run = async (

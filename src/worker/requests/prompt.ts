@@ -1,9 +1,12 @@
 /** Prompt → token ids, with vLLM's refusals of prompts that the model cannot take. */
 import type { Prompt } from "../../contract/generation.ts";
 import { GatewayError } from "../../errors.ts";
-import { toTemplateMessages } from "../../text/messages.ts";
+import { parsePythonJson } from "../../text/json.ts";
+import { toKnownRoles, toTemplateMessages } from "../../text/messages.ts";
 import { noTokenizer } from "../../text/no-tokenizer.ts";
 import type { ServedModel } from "./served-model.ts";
+
+type ChatPrompt = Extract<Prompt, { kind: "chat" }>;
 
 export interface PreparedPrompt {
   readonly ids: readonly number[];
@@ -26,20 +29,18 @@ const tooLong = (limit: number, count: string, value: number): GatewayError =>
     { param: "input_tokens" },
   );
 
-function renderChat(prompt: Extract<Prompt, { kind: "chat" }>, model: ServedModel, now: Date): string {
-  if (model.template === null) {
-    throw new GatewayError(
-      "unsupported",
-      "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template if " +
-        "the tokenizer does not define one.",
-    );
-  }
-  return model.template.render({
-    messages: toTemplateMessages(prompt.messages, model.template.contentFormat),
-    tools: prompt.tools,
+/** Special tokens that the template gets as variables; the caller's own go before them. */
+function renderChat(prompt: ChatPrompt, model: ServedModel, now: Date): string {
+  const exact = prompt.exact === undefined ? {} : (parsePythonJson(prompt.exact) as Partial<ChatPrompt>);
+  const { messages, tools, documents, templateKwargs } = { ...prompt, ...exact };
+  const template = model.templates.choose(prompt.chatTemplate, tools !== null);
+  return template.render({
+    messages: toKnownRoles(toTemplateMessages(messages, template.contentFormat), template.source),
+    tools,
+    documents: documents ?? null,
     addGenerationPrompt: prompt.addGenerationPrompt,
     continueFinalMessage: prompt.continueFinalMessage,
-    variables: { ...model.tokenizer.specialTokens, ...prompt.templateKwargs },
+    variables: { ...model.tokenizer.specialTokens, ...templateKwargs },
     now,
   });
 }

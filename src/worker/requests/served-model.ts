@@ -4,8 +4,8 @@ import { readConfig, readJsonFile, resolveDirectory } from "../../checkpoint/rea
 import type { SamplingParams } from "../../contract/sampling.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Files } from "../../ports.ts";
-import { type ChatTemplate, createChatTemplate } from "../../text/chat-template.ts";
 import { createNoTokenizer } from "../../text/no-tokenizer.ts";
+import { createTemplateSet, type TemplateSet } from "../../text/template-set.ts";
 import { createTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
 import { openGgufCheckpoint, openGgufNumbers } from "../gguf/checkpoint.ts";
 import type { Json } from "../json-fields.ts";
@@ -21,7 +21,7 @@ export interface ServedModel {
   readonly tokenizer: Tokenizer;
   /** Token ids in and out, no text. */
   readonly skipTokenizer?: boolean;
-  readonly template: ChatTemplate | null;
+  readonly templates: TemplateSet;
   readonly defaults: SamplingDefaults;
   /** The tokenizer's own end token; it ends a sequence without a stop reason. */
   readonly eosTokenId: number | undefined;
@@ -85,7 +85,8 @@ export async function openWords(
     const { config, generationConfig } = await openNumbers(files, directory);
     const [eosTokenId, ...extraEosTokenIds] = toEndIds(generationConfig, config);
     const defaults = toDefaults(generationConfig);
-    return { tokenizer: createNoTokenizer(), skipTokenizer, template: null, defaults, eosTokenId, extraEosTokenIds };
+    const templates = createTemplateSet(null);
+    return { tokenizer: createNoTokenizer(), skipTokenizer, templates, defaults, eosTokenId, extraEosTokenIds };
   }
   const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
@@ -94,7 +95,7 @@ export async function openWords(
   const eosTokenId = (named === undefined ? undefined : tokenizer.tokenId(named)) ?? configured[0];
   return {
     tokenizer,
-    template: checkpoint.chatTemplate === null ? null : createChatTemplate(checkpoint.chatTemplate),
+    templates: createTemplateSet(checkpoint.chatTemplate),
     defaults: toDefaults(checkpoint.generationConfig),
     eosTokenId,
     extraEosTokenIds: configured.filter((id) => id !== eosTokenId),
