@@ -1352,9 +1352,21 @@ export interface components {
             continue_final_message?: boolean | null;
             /** @description Default false: the template writes them. */
             add_special_tokens?: boolean | null;
+            /** @description A Jinja template, or a name in the model's set; needs --trust-request-chat-template. */
+            chat_template?: string | null;
+            /** @description Further variables of the chat template. */
             chat_template_kwargs?: {
                 [key: string]: unknown;
             } | null;
+            /** @description For retrieval templates. */
+            documents?: {
+                [key: string]: string;
+            }[] | null;
+            /**
+             * @description A variable of the chat template.
+             * @enum {string|null}
+             */
+            reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
         } & {
             [key: string]: unknown;
         };
@@ -2306,6 +2318,9 @@ export interface components {
             tools?: components["schemas"]["ChatTool"][] | null;
             add_generation_prompt?: boolean | null;
             continue_final_message?: boolean | null;
+            /** @description A Jinja template, or a name in the model's set; needs --trust-request-chat-template. */
+            chat_template?: string | null;
+            /** @description Further variables of the chat template. */
             chat_template_kwargs?: {
                 [key: string]: unknown;
             } | null;
@@ -2389,6 +2404,9 @@ export interface components {
             tools?: {
                 [key: string]: unknown;
             }[] | null;
+            /** @description A Jinja template, or a name in the model's set; needs --trust-request-chat-template. */
+            chat_template?: string | null;
+            /** @description Further variables of the chat template. */
             chat_template_kwargs?: {
                 [key: string]: unknown;
             } | null;

@@ -9,8 +9,20 @@ from .chat_completion_request import ChatCompletionRequest
 from .chat_completion_request_chat_template_kwargs_type_0 import (
     ChatCompletionRequestChatTemplateKwargsType0,
 )
+from .chat_completion_request_documents_type_0_item import (
+    ChatCompletionRequestDocumentsType0Item,
+)
 from .chat_completion_request_logit_bias_type_0 import (
     ChatCompletionRequestLogitBiasType0,
+)
+from .chat_completion_request_reasoning_effort_type_1 import (
+    ChatCompletionRequestReasoningEffortType1,
+)
+from .chat_completion_request_reasoning_effort_type_2_type_1 import (
+    ChatCompletionRequestReasoningEffortType2Type1,
+)
+from .chat_completion_request_reasoning_effort_type_3_type_1 import (
+    ChatCompletionRequestReasoningEffortType3Type1,
 )
 from .chat_completion_request_stream_options_type_0 import (
     ChatCompletionRequestStreamOptionsType0,
@@ -270,7 +282,11 @@ __all__ = (
     "ChatChoice",
     "ChatCompletionRequest",
     "ChatCompletionRequestChatTemplateKwargsType0",
+    "ChatCompletionRequestDocumentsType0Item",
     "ChatCompletionRequestLogitBiasType0",
+    "ChatCompletionRequestReasoningEffortType1",
+    "ChatCompletionRequestReasoningEffortType2Type1",
+    "ChatCompletionRequestReasoningEffortType3Type1",
     "ChatCompletionRequestStreamOptionsType0",
     "ChatCompletionRequestToolChoiceType1",
     "ChatCompletionResponse",

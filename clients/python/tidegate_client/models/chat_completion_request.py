@@ -6,11 +6,26 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.chat_completion_request_reasoning_effort_type_1 import (
+    ChatCompletionRequestReasoningEffortType1,
+    check_chat_completion_request_reasoning_effort_type_1,
+)
+from ..models.chat_completion_request_reasoning_effort_type_2_type_1 import (
+    ChatCompletionRequestReasoningEffortType2Type1,
+    check_chat_completion_request_reasoning_effort_type_2_type_1,
+)
+from ..models.chat_completion_request_reasoning_effort_type_3_type_1 import (
+    ChatCompletionRequestReasoningEffortType3Type1,
+    check_chat_completion_request_reasoning_effort_type_3_type_1,
+)
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.chat_completion_request_chat_template_kwargs_type_0 import (
         ChatCompletionRequestChatTemplateKwargsType0,
+    )
+    from ..models.chat_completion_request_documents_type_0_item import (
+        ChatCompletionRequestDocumentsType0Item,
     )
     from ..models.chat_completion_request_logit_bias_type_0 import (
         ChatCompletionRequestLogitBiasType0,
@@ -72,7 +87,13 @@ class ChatCompletionRequest:
         add_generation_prompt (bool | None | Unset): Default true.
         continue_final_message (bool | None | Unset):
         add_special_tokens (bool | None | Unset): Default false: the template writes them.
-        chat_template_kwargs (ChatCompletionRequestChatTemplateKwargsType0 | None | Unset):
+        chat_template (None | str | Unset): A Jinja template, or a name in the model's set; needs --trust-request-chat-
+            template.
+        chat_template_kwargs (ChatCompletionRequestChatTemplateKwargsType0 | None | Unset): Further variables of the
+            chat template.
+        documents (list[ChatCompletionRequestDocumentsType0Item] | None | Unset): For retrieval templates.
+        reasoning_effort (ChatCompletionRequestReasoningEffortType1 | ChatCompletionRequestReasoningEffortType2Type1 |
+            ChatCompletionRequestReasoningEffortType3Type1 | None | Unset): A variable of the chat template.
     """
 
     messages: list[ChatRequestMessage]
@@ -111,8 +132,17 @@ class ChatCompletionRequest:
     add_generation_prompt: bool | None | Unset = UNSET
     continue_final_message: bool | None | Unset = UNSET
     add_special_tokens: bool | None | Unset = UNSET
+    chat_template: None | str | Unset = UNSET
     chat_template_kwargs: (
         ChatCompletionRequestChatTemplateKwargsType0 | None | Unset
+    ) = UNSET
+    documents: list[ChatCompletionRequestDocumentsType0Item] | None | Unset = UNSET
+    reasoning_effort: (
+        ChatCompletionRequestReasoningEffortType1
+        | ChatCompletionRequestReasoningEffortType2Type1
+        | ChatCompletionRequestReasoningEffortType3Type1
+        | None
+        | Unset
     ) = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -369,6 +399,12 @@ class ChatCompletionRequest:
         else:
             add_special_tokens = self.add_special_tokens
 
+        chat_template: None | str | Unset
+        if isinstance(self.chat_template, Unset):
+            chat_template = UNSET
+        else:
+            chat_template = self.chat_template
+
         chat_template_kwargs: dict[str, Any] | None | Unset
         if isinstance(self.chat_template_kwargs, Unset):
             chat_template_kwargs = UNSET
@@ -378,6 +414,30 @@ class ChatCompletionRequest:
             chat_template_kwargs = self.chat_template_kwargs.to_dict()
         else:
             chat_template_kwargs = self.chat_template_kwargs
+
+        documents: list[dict[str, Any]] | None | Unset
+        if isinstance(self.documents, Unset):
+            documents = UNSET
+        elif isinstance(self.documents, list):
+            documents = []
+            for documents_type_0_item_data in self.documents:
+                documents_type_0_item = documents_type_0_item_data.to_dict()
+                documents.append(documents_type_0_item)
+
+        else:
+            documents = self.documents
+
+        reasoning_effort: None | str | Unset
+        if isinstance(self.reasoning_effort, Unset):
+            reasoning_effort = UNSET
+        elif (
+            isinstance(self.reasoning_effort, str)
+            or isinstance(self.reasoning_effort, str)
+            or isinstance(self.reasoning_effort, str)
+        ):
+            reasoning_effort = self.reasoning_effort
+        else:
+            reasoning_effort = self.reasoning_effort
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -456,8 +516,14 @@ class ChatCompletionRequest:
             field_dict["continue_final_message"] = continue_final_message
         if add_special_tokens is not UNSET:
             field_dict["add_special_tokens"] = add_special_tokens
+        if chat_template is not UNSET:
+            field_dict["chat_template"] = chat_template
         if chat_template_kwargs is not UNSET:
             field_dict["chat_template_kwargs"] = chat_template_kwargs
+        if documents is not UNSET:
+            field_dict["documents"] = documents
+        if reasoning_effort is not UNSET:
+            field_dict["reasoning_effort"] = reasoning_effort
 
         return field_dict
 
@@ -465,6 +531,9 @@ class ChatCompletionRequest:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.chat_completion_request_chat_template_kwargs_type_0 import (
             ChatCompletionRequestChatTemplateKwargsType0,
+        )
+        from ..models.chat_completion_request_documents_type_0_item import (
+            ChatCompletionRequestDocumentsType0Item,
         )
         from ..models.chat_completion_request_logit_bias_type_0 import (
             ChatCompletionRequestLogitBiasType0,
@@ -896,6 +965,15 @@ class ChatCompletionRequest:
             d.pop("add_special_tokens", UNSET)
         )
 
+        def _parse_chat_template(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        chat_template = _parse_chat_template(d.pop("chat_template", UNSET))
+
         def _parse_chat_template_kwargs(
             data: object,
         ) -> ChatCompletionRequestChatTemplateKwargsType0 | None | Unset:
@@ -920,6 +998,90 @@ class ChatCompletionRequest:
         chat_template_kwargs = _parse_chat_template_kwargs(
             d.pop("chat_template_kwargs", UNSET)
         )
+
+        def _parse_documents(
+            data: object,
+        ) -> list[ChatCompletionRequestDocumentsType0Item] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                documents_type_0 = []
+                _documents_type_0 = data
+                for documents_type_0_item_data in _documents_type_0:
+                    documents_type_0_item = (
+                        ChatCompletionRequestDocumentsType0Item.from_dict(
+                            documents_type_0_item_data
+                        )
+                    )
+
+                    documents_type_0.append(documents_type_0_item)
+
+                return documents_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                list[ChatCompletionRequestDocumentsType0Item] | None | Unset, data
+            )
+
+        documents = _parse_documents(d.pop("documents", UNSET))
+
+        def _parse_reasoning_effort(
+            data: object,
+        ) -> (
+            ChatCompletionRequestReasoningEffortType1
+            | ChatCompletionRequestReasoningEffortType2Type1
+            | ChatCompletionRequestReasoningEffortType3Type1
+            | None
+            | Unset
+        ):
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                reasoning_effort_type_1 = (
+                    check_chat_completion_request_reasoning_effort_type_1(data)
+                )
+
+                return reasoning_effort_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                reasoning_effort_type_2_type_1 = (
+                    check_chat_completion_request_reasoning_effort_type_2_type_1(data)
+                )
+
+                return reasoning_effort_type_2_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                reasoning_effort_type_3_type_1 = (
+                    check_chat_completion_request_reasoning_effort_type_3_type_1(data)
+                )
+
+                return reasoning_effort_type_3_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                ChatCompletionRequestReasoningEffortType1
+                | ChatCompletionRequestReasoningEffortType2Type1
+                | ChatCompletionRequestReasoningEffortType3Type1
+                | None
+                | Unset,
+                data,
+            )
+
+        reasoning_effort = _parse_reasoning_effort(d.pop("reasoning_effort", UNSET))
 
         chat_completion_request = cls(
             messages=messages,
@@ -958,7 +1120,10 @@ class ChatCompletionRequest:
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
             add_special_tokens=add_special_tokens,
+            chat_template=chat_template,
             chat_template_kwargs=chat_template_kwargs,
+            documents=documents,
+            reasoning_effort=reasoning_effort,
         )
 
         chat_completion_request.additional_properties = d

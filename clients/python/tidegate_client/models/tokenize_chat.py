@@ -30,7 +30,10 @@ class TokenizeChat:
         tools (list[ChatTool] | None | Unset):
         add_generation_prompt (bool | None | Unset):
         continue_final_message (bool | None | Unset):
-        chat_template_kwargs (None | TokenizeChatChatTemplateKwargsType0 | Unset):
+        chat_template (None | str | Unset): A Jinja template, or a name in the model's set; needs --trust-request-chat-
+            template.
+        chat_template_kwargs (None | TokenizeChatChatTemplateKwargsType0 | Unset): Further variables of the chat
+            template.
     """
 
     messages: list[ChatRequestMessage]
@@ -40,6 +43,7 @@ class TokenizeChat:
     tools: list[ChatTool] | None | Unset = UNSET
     add_generation_prompt: bool | None | Unset = UNSET
     continue_final_message: bool | None | Unset = UNSET
+    chat_template: None | str | Unset = UNSET
     chat_template_kwargs: None | TokenizeChatChatTemplateKwargsType0 | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -95,6 +99,12 @@ class TokenizeChat:
         else:
             continue_final_message = self.continue_final_message
 
+        chat_template: None | str | Unset
+        if isinstance(self.chat_template, Unset):
+            chat_template = UNSET
+        else:
+            chat_template = self.chat_template
+
         chat_template_kwargs: dict[str, Any] | None | Unset
         if isinstance(self.chat_template_kwargs, Unset):
             chat_template_kwargs = UNSET
@@ -122,6 +132,8 @@ class TokenizeChat:
             field_dict["add_generation_prompt"] = add_generation_prompt
         if continue_final_message is not UNSET:
             field_dict["continue_final_message"] = continue_final_message
+        if chat_template is not UNSET:
+            field_dict["chat_template"] = chat_template
         if chat_template_kwargs is not UNSET:
             field_dict["chat_template_kwargs"] = chat_template_kwargs
 
@@ -216,6 +228,15 @@ class TokenizeChat:
             d.pop("continue_final_message", UNSET)
         )
 
+        def _parse_chat_template(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        chat_template = _parse_chat_template(d.pop("chat_template", UNSET))
+
         def _parse_chat_template_kwargs(
             data: object,
         ) -> None | TokenizeChatChatTemplateKwargsType0 | Unset:
@@ -247,6 +268,7 @@ class TokenizeChat:
             tools=tools,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
+            chat_template=chat_template,
             chat_template_kwargs=chat_template_kwargs,
         )
 

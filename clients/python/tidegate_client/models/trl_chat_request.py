@@ -44,7 +44,10 @@ class TrlChatRequest:
         generation_kwargs (None | TrlChatRequestGenerationKwargsType0 | Unset): Sampling fields in vLLM's names; they
             override the explicit ones.
         tools (list[TrlChatRequestToolsType0Item] | None | Unset):
-        chat_template_kwargs (None | TrlChatRequestChatTemplateKwargsType0 | Unset):
+        chat_template (None | str | Unset): A Jinja template, or a name in the model's set; needs --trust-request-chat-
+            template.
+        chat_template_kwargs (None | TrlChatRequestChatTemplateKwargsType0 | Unset): Further variables of the chat
+            template.
     """
 
     messages: list[list[ChatRequestMessage]]
@@ -61,6 +64,7 @@ class TrlChatRequest:
     structured_outputs_regex: None | str | Unset = UNSET
     generation_kwargs: None | TrlChatRequestGenerationKwargsType0 | Unset = UNSET
     tools: list[TrlChatRequestToolsType0Item] | None | Unset = UNSET
+    chat_template: None | str | Unset = UNSET
     chat_template_kwargs: None | TrlChatRequestChatTemplateKwargsType0 | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -139,6 +143,12 @@ class TrlChatRequest:
         else:
             tools = self.tools
 
+        chat_template: None | str | Unset
+        if isinstance(self.chat_template, Unset):
+            chat_template = UNSET
+        else:
+            chat_template = self.chat_template
+
         chat_template_kwargs: dict[str, Any] | None | Unset
         if isinstance(self.chat_template_kwargs, Unset):
             chat_template_kwargs = UNSET
@@ -182,6 +192,8 @@ class TrlChatRequest:
             field_dict["generation_kwargs"] = generation_kwargs
         if tools is not UNSET:
             field_dict["tools"] = tools
+        if chat_template is not UNSET:
+            field_dict["chat_template"] = chat_template
         if chat_template_kwargs is not UNSET:
             field_dict["chat_template_kwargs"] = chat_template_kwargs
 
@@ -318,6 +330,15 @@ class TrlChatRequest:
 
         tools = _parse_tools(d.pop("tools", UNSET))
 
+        def _parse_chat_template(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        chat_template = _parse_chat_template(d.pop("chat_template", UNSET))
+
         def _parse_chat_template_kwargs(
             data: object,
         ) -> None | TrlChatRequestChatTemplateKwargsType0 | Unset:
@@ -356,6 +377,7 @@ class TrlChatRequest:
             structured_outputs_regex=structured_outputs_regex,
             generation_kwargs=generation_kwargs,
             tools=tools,
+            chat_template=chat_template,
             chat_template_kwargs=chat_template_kwargs,
         )
 

@@ -11,6 +11,8 @@ T = TypeVar("T", bound="TrlChatRequestChatTemplateKwargsType0")
 
 @_attrs_define
 class TrlChatRequestChatTemplateKwargsType0:
+    """Further variables of the chat template."""
+
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
