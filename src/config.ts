@@ -78,6 +78,11 @@ export const ConfigSchema = z.strictObject({
   maxModelLen: integer(1, 1_048_576)
     .optional()
     .describe("Tokens of prompt and output together; default: the model's own."),
+  maxInCpu: bytes
+    .optional()
+    .describe(
+      "Memory that the weights of one embedded replica may take, such as 1536MiB or 4G; the rest is read from disk layer by layer. Default: no limit.",
+    ),
   maxQueue: integer(1, 1_000_000).default(4096).describe("Sequences that may wait in one embedded replica before 429."),
   maxTokensPerRequest: integer(1, 100_000_000)
     .default(1_048_576)

@@ -184,7 +184,8 @@ export interface Gateway {
     resume(signal: AbortSignal): Promise<ControlResult<null>>;
     isPaused(signal: AbortSignal): Promise<boolean>;
     resetPrefixCache(resetRunning: boolean, signal: AbortSignal): Promise<ControlResult<boolean>>;
-    sleep(level: number, signal: AbortSignal): Promise<ControlResult<null>>;
+    /** `mode` as in `pause`; undefined: the server's default, abort. */
+    sleep(level: number, signal: AbortSignal, mode?: "abort" | "wait" | "keep"): Promise<ControlResult<null>>;
     wakeUp(tags: readonly string[] | null, signal: AbortSignal): Promise<ControlResult<null>>;
     isSleeping(signal: AbortSignal): Promise<boolean>;
   };

@@ -13,6 +13,14 @@ export const SERVER_EXAMPLE = {
   in_flight: 2,
   models: ["tide-nano"],
   last_error: null,
+  residency: {
+    bytes: { device: 0, cpu: 984_576, disk: 3_214_336 },
+    budget_bytes: 1_048_576,
+    page_ins: 1240,
+    tokens: 310,
+    page_ins_per_token: 4,
+    gathered: 0,
+  },
   details: { device: "cpu" },
 } as const;
 
@@ -25,6 +33,7 @@ export const UPSTREAM_EXAMPLE = {
   weight_version: null,
   weight_digest: null,
   in_flight: 0,
+  residency: null,
   details: {},
 } as const;
 

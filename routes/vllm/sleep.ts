@@ -31,8 +31,8 @@ export const sleep = defineRoute({
   }),
   scope: "weights",
   handler: async (c) => {
-    const level = c.req.valid("query").level ?? DEFAULT_LEVEL;
-    const outcome = await c.var.gateway.control.sleep(level, c.var.signal);
+    const { level = DEFAULT_LEVEL, mode } = c.req.valid("query");
+    const outcome = await c.var.gateway.control.sleep(level, c.var.signal, mode);
     allResults(outcome, "sleep");
     return c.json({ status: "sleeping", level, ...toServerResults(c.var.gateway, outcome) }, 200);
   },

@@ -114,7 +114,8 @@ export interface EngineControl {
   isPaused(options: CallOptions): Promise<boolean>;
   /** false when refused because requests run and `resetRunning` is false. */
   resetPrefixCache(resetRunning: boolean, options: CallOptions): Promise<boolean>;
-  sleep(level: number, options: CallOptions): Promise<void>;
+  /** `mode` says what becomes of running requests, as in `pause`; default abort. */
+  sleep(level: number, options: CallOptions & { readonly mode?: PauseMode }): Promise<void>;
   wakeUp(tags: readonly string[] | null, options: CallOptions): Promise<void>;
   isSleeping(options: CallOptions): Promise<boolean>;
 }
@@ -155,6 +156,9 @@ export interface ResidencyReport {
   readonly gathered: number;
 }
 
+/** A report without its groups. */
+export type ResidencySummary = Omit<ResidencyReport, "groups">;
+
 /** Where weights are to be. What it leaves out has its default, not its old value: a directive is the whole wish. */
 export interface ResidencyDirective {
   /** By group name; groups not named are kept in memory as the budget allows, in the order of use. */
@@ -174,6 +178,8 @@ export interface ResidencyDirective {
  * A restart of the worker restores the last directive, and no `gather`.
  */
 export interface Residency {
+  /** What was last heard, at most some seconds ago; null before the worker serves. */
+  latest(): ResidencySummary | null;
   report(options: CallOptions): Promise<ResidencyReport>;
   /**
    * Moves the weights as the directive says. `{}` puts all of them into memory. Throws GatewayError `limit_exceeded` with
@@ -285,6 +291,10 @@ export type EngineSpec =
       readonly replicas?: number;
       /** Token ids in and out, no text; default false. */
       readonly skipTokenizer?: boolean;
+      /** Where the weights are to be at first; default: all in memory. */
+      readonly residency?: ResidencyDirective;
+      /** Where weights on disk are kept; default: the system's directory for temporary files. */
+      readonly spoolDirectory?: string | undefined;
     }
   /** "auto": which of the two is found out at the first contact. */
   | { readonly kind: "vllm" | "trl" | "auto"; readonly url: string };

@@ -1,7 +1,8 @@
 /** The fleet in the words of the control API. Pure. */
 import type { Fleet } from "../contract/control/fleet.ts";
-import type { Server } from "../contract/control/servers.ts";
+import type { Server, ServerResidency } from "../contract/control/servers.ts";
 import type { SyncId } from "../contract/ids.ts";
+import type { ResidencySummary } from "../engine/engine.ts";
 import type { FleetFacts, Replica } from "./types.ts";
 
 /** What only the rooms above know. */
@@ -9,6 +10,20 @@ export interface SnapshotFacts {
   readonly paused?: boolean;
   readonly draining?: boolean;
   readonly activeSync?: SyncId | null;
+}
+
+/** What an engine last said of its weights, in the API's words. */
+export function toResidency(summary: ResidencySummary | null): ServerResidency | null {
+  if (summary === null) return null;
+  const { bytes, budgetBytes, pageIns, tokens, gathered } = summary;
+  return {
+    bytes: { ...bytes },
+    budget_bytes: budgetBytes ?? null,
+    page_ins: pageIns,
+    tokens,
+    page_ins_per_token: tokens === 0 ? null : pageIns / tokens,
+    gathered,
+  };
 }
 
 /** One replica as `GET /api/servers/{id}` shows it. */
@@ -24,6 +39,7 @@ export function toServer(replica: Replica): Server {
     in_flight: replica.inFlight,
     models: replica.info?.models.map((model) => model.id) ?? [],
     last_error: replica.lastError,
+    residency: toResidency(replica.engine.residency?.latest() ?? null),
     details: { ...replica.info?.details },
   };
 }

@@ -166,12 +166,12 @@ export function createControl(
     isPaused: (signal) => everyone((control, own) => control.isPaused({ signal: own }), signal, gates.pause !== null),
     resetPrefixCache: (resetRunning, signal) =>
       toAll("reset_prefix_cache", signal, (control, own) => control.resetPrefixCache(resetRunning, { signal: own })),
-    async sleep(level, signal) {
+    async sleep(level, signal, mode) {
       guard.refuseInWindow("/sleep");
       const closed = close("sleep");
       try {
         const result = await toAll<null>("sleep", signal, async (control, own) => {
-          await control.sleep(level, { signal: own });
+          await control.sleep(level, { signal: own, ...(mode === undefined ? {} : { mode }) });
           return null;
         });
         // Level 2 drops the weights themselves: what wakes up holds nothing until the next update.

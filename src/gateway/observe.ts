@@ -30,6 +30,20 @@ export function observeGateway(
     ["state"],
   );
   const version = metrics.gauge("tidegate_weight_version", "Published weight version.");
+  const weights = metrics.gauge("tidegate_weight_bytes", "Weights of an embedded replica, by where they are.", [
+    "replica",
+    "tier",
+  ]);
+  const pageIns = metrics.gauge(
+    "tidegate_weight_page_ins_total",
+    "Groups of weights that an embedded replica read from disk for a step, since its worker started.",
+    ["replica"],
+  );
+  const computed = metrics.gauge(
+    "tidegate_computed_tokens_total",
+    "Tokens that an embedded replica computed since its worker started.",
+    ["replica"],
+  );
   const open = metrics.gauge("tidegate_forwarded_streams", "Upstream streams that are passed on now.");
   const info = metrics.gauge("tidegate_info", "Always 1; the labels tell the runtime.", ["runtime"]);
   const memory = metrics.gauge("process_resident_memory_bytes", "Resident memory of the gateway process.");
@@ -38,6 +52,15 @@ export function observeGateway(
   metrics.onCollect(() => {
     version.set({}, fleet.published().version);
     open.set({}, streams.active);
+    for (const { id, engine } of fleet.replicas()) {
+      if (engine.residency === undefined) continue;
+      const summary = engine.residency.latest();
+      for (const tier of ["device", "cpu", "disk"] as const) {
+        weights.set({ replica: id, tier }, summary?.bytes[tier] ?? 0);
+      }
+      pageIns.set({ replica: id }, summary?.pageIns ?? 0);
+      computed.set({ replica: id }, summary?.tokens ?? 0);
+    }
     const usage = ports.usage?.();
     if (usage === undefined) return;
     memory.set({}, usage.rssBytes);

@@ -34,6 +34,8 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     memoryBudget: config.memoryBudget,
     replicas: config.replicas,
     skipTokenizer: config.skipTokenizerInit,
+    ...(config.maxInCpu === undefined ? {} : { residency: { maxInCpuBytes: config.maxInCpu } }),
+    spoolDirectory: config.spoolDir,
   };
 }
 

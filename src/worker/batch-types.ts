@@ -3,7 +3,7 @@
  * Everything here is token ids and numbers.
  */
 import type { WeightDigest } from "../contract/ids.ts";
-import type { TensorSpec, WeightSet } from "../engine/engine.ts";
+import type { ResidencyDirective, ResidencyReport, TensorSpec, WeightSet } from "../engine/engine.ts";
 import type { Files } from "../ports.ts";
 import type { MemoryLimits } from "./memory-budget.ts";
 
@@ -106,6 +106,26 @@ export interface Batcher {
    * (preemption by recompute), as vLLM does after `keep`. Returns the old model, to be released by the caller.
    */
   replaceModel(model: LoadedModel): LoadedModel;
+  /**
+   * Steps use this model from now on, which holds the very weights of the old one in another form: what runs goes on
+   * with its cache. Returns the old model.
+   */
+  swapModel(model: LoadedModel): LoadedModel;
+}
+
+/** A report of one model. */
+export type ModelReport = Omit<ResidencyReport, "tokens">;
+
+/** A model whose weights move between memory and disk. All calls happen between two steps. */
+export interface ModelResidency {
+  report(): ModelReport;
+  /** Throws GatewayError `limit_exceeded`, `invalid_value`; nothing has changed then. */
+  apply(directive: ResidencyDirective): void;
+  gather(groups: readonly string[] | "all"): void;
+  release(): void;
+  /** Gives all memory back; no step may run before `wake`. A model is loaded asleep. */
+  sleep(): void;
+  wake(): void;
 }
 
 export interface LoadedModel {
@@ -129,6 +149,13 @@ export interface LoadedModel {
   };
   /** How the matrices are held: "fp32", or how many as what; absent in models that have none. */
   readonly weightFormat?: string;
+  /** Bytes of each residency group, as float32, in the order of use. */
+  readonly groupBytes?: ReadonlyMap<string, number>;
+  /** Tokens run so far. */
+  readonly computedTokens?: () => number;
+  /** Absent: the weights are in memory for as long as the model is. */
+  readonly residency?: ModelResidency;
+  /** Gives all memory back. Idempotent. */
   release(): void;
 }
 
@@ -146,5 +173,9 @@ export interface LoadModelOptions {
   readonly activations?: "int8" | "float32";
   /** Checked before a byte is read; absent: not at all. */
   readonly memory?: MemoryLimits;
+  /** Where the weights are to be; default: all in memory. */
+  readonly residency?: ResidencyDirective;
+  /** Where weights on disk are kept; default: the system's directory for temporary files. */
+  readonly spoolDirectory?: string | undefined;
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void;
 }

@@ -161,6 +161,13 @@ class ContinuousBatcher implements Batcher {
   }
 
   replaceModel(model: LoadedModel): LoadedModel {
+    const old = this.swapModel(model);
+    this.#preempt();
+    this.#prefixes.drop();
+    return old;
+  }
+
+  swapModel(model: LoadedModel): LoadedModel {
     const next = toDecoderModel(model);
     const shapeOf = ({ config, maxModelLen }: DecoderModel) => JSON.stringify([config, maxModelLen]);
     if (shapeOf(next) !== shapeOf(this.#model)) {
@@ -168,8 +175,6 @@ class ContinuousBatcher implements Batcher {
     }
     const old = this.#model;
     this.#model = next;
-    this.#preempt();
-    this.#prefixes.drop();
     return old;
   }
 

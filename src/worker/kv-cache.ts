@@ -4,7 +4,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { ModelConfig } from "./model-config.ts";
-import { pinnedFloat32, pinnedPointers } from "./native/memory.ts";
+import { freeMemory, pinnedFloat32, pinnedPointers } from "./native/memory.ts";
 import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
 
 export interface KvCacheOptions {
@@ -175,6 +175,7 @@ export class KvCache {
   /** Gives all memory back; the cache may be used again afterwards (empty). */
   release(): void {
     this.#releaseViews();
+    for (const array of this.#arrays) freeMemory(array);
     this.#arrays = [];
     this.#slots = 0;
   }

@@ -3,25 +3,28 @@
  * between pieces; compiling is done on another thread.
  */
 import { createHash } from "node:crypto";
-import { invalidValue } from "../errors.ts";
+import { GatewayError, invalidValue } from "../errors.ts";
 import type { Sha256 } from "../ports.ts";
-import type { LoadedModel, LoadModelOptions } from "./batch-types.ts";
+import type { LoadedModel, LoadModelOptions, ModelResidency } from "./batch-types.ts";
 import { createCodedInitializers, showForms, toWeightBytes } from "./coded-initializers.ts";
 import { chooseDevice } from "./device.ts";
 import type { MatrixForm } from "./graph/coded-matrix.ts";
 import { buildDecoderGraph, COS_TABLE, SIN_TABLE } from "./graph/decoder-graph.ts";
 import { toModelProto } from "./graph/onnx-proto.ts";
-import { placeHeads } from "./graph/pad-heads.ts";
-import { toTensorParts, toWeightPlan } from "./graph/weight-plan.ts";
+import { toTensorParts, toWeightPlan, type WeightPlanEntry } from "./graph/weight-plan.ts";
 import { checkMemory } from "./memory-budget.ts";
 import { type ModelConfig, openModelConfig } from "./model-config.ts";
 import { showElsewhere } from "./native/assignments.ts";
-import { pinnedFloat32, toPinned } from "./native/memory.ts";
-import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
+import { freeMemory, pinnedFloat32, toPinned } from "./native/memory.ts";
+import { type OrtTensor, openOnnxRuntime, type Provider } from "./native/onnxruntime.ts";
+import { readEntry, toElements } from "./read-entry.ts";
 import { chooseHolding, type Quantize, readBlocks, roundMatrix } from "./read-matrix.ts";
 import { openTensorSource, type TensorSource } from "./read-weights.ts";
+import { toModelBytes } from "./residency/estimate.ts";
+import { loadLayered } from "./residency/load-layered.ts";
+import { isPlain } from "./residency/plan-tiers.ts";
 import { toLongestContext, toRotaryTables } from "./rope.ts";
-import { Decoder } from "./session.ts";
+import { Decoder, SessionRunner } from "./session.ts";
 
 /** What `loadModel` really returns; the batcher uses the decoder. */
 export interface DecoderModel extends LoadedModel {
@@ -55,8 +58,6 @@ interface Initializers {
   readonly forms: ReadonlyMap<string, MatrixForm>;
 }
 
-const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
-
 async function readInitializers(
   config: ModelConfig,
   source: TensorSource,
@@ -79,21 +80,8 @@ async function readInitializers(
       coded.add(entry, await readBlocks(entry, holding.form, source, onBytes));
       continue;
     }
-    const data = pinnedFloat32(elements(entry.dims));
-    let offset = 0;
-    for (const { name, shape } of entry.parts) {
-      const size = elements(shape);
-      if (entry.padding === null) {
-        onBytes(await source.read(name, data.subarray(offset, offset + size)));
-        offset += size;
-      } else {
-        const plain = new Float32Array(size);
-        onBytes(await source.read(name, plain));
-        placeHeads(plain, shape[1] ?? 1, data.subarray(offset), entry.padding);
-        offset += (size / entry.padding.headDim) * entry.padding.kernelHeadDim;
-      }
-    }
-    if (entry.scale !== 1) for (let index = 0; index < data.length; index++) data[index]! *= entry.scale;
+    const data = pinnedFloat32(toElements(entry.dims));
+    await readEntry(entry, source, data, onBytes);
     if (holding.kind === "rounded") {
       coded.add(entry, roundMatrix(data, holding.form, holding.bits));
       continue;
@@ -104,7 +92,8 @@ async function readInitializers(
   return { tensors, packed, forms: coded.forms };
 }
 
-function addRotaryTables(tensors: Map<string, OrtTensor>, config: ModelConfig, positions: number): void {
+function createRotaryTables(config: ModelConfig, positions: number): Map<string, OrtTensor> {
+  const tensors = new Map<string, OrtTensor>();
   const columns = config.kernelHeadDim / 2;
   const { headDim, maxPositions, rope } = config;
   const { cos, sin } = toRotaryTables(rope, { headDim, positions, maxPositions, columns });
@@ -114,6 +103,79 @@ function addRotaryTables(tensors: Map<string, OrtTensor>, config: ModelConfig, p
   ] as const) {
     tensors.set(name, openOnnxRuntime().createTensor(toPinned(values), [positions, columns], "float32"));
   }
+  return tensors;
+}
+
+const FLOATS: ReadonlyMap<string, MatrixForm> = new Map();
+
+/** Weights in tiers are floats: another form would give other numbers than the same model in memory. */
+function refuseTiers(
+  plan: readonly WeightPlanEntry[],
+  source: TensorSource,
+  quantize: Quantize,
+  provider: Provider,
+): void {
+  if (provider !== "cpu") {
+    throw new GatewayError("unsupported", `Weights in tiers run on the CPU, not on ${provider}; use --device cpu.`, {
+      param: "device",
+    });
+  }
+  const coded = plan.find((entry) => chooseHolding(entry, source, quantize).kind !== "float32");
+  if (coded === undefined) return;
+  throw new GatewayError(
+    "unsupported",
+    `Weights in tiers are float32, and ${coded.parts[0]?.name} of this model is held quantised; quantise nothing, or keep all weights in memory.`,
+    { param: "max_in_cpu" },
+  );
+}
+
+interface PlainOptions {
+  readonly config: ModelConfig;
+  readonly positions: number;
+  readonly source: TensorSource;
+  readonly tables: ReadonlyMap<string, OrtTensor>;
+  readonly quantize: Quantize;
+  readonly activations: LoadModelOptions["activations"];
+  readonly onProgress: LoadModelOptions["onProgress"];
+  readonly provider: Provider;
+}
+
+/** The whole model in one session. */
+async function loadPlain(options: PlainOptions): Promise<{
+  decoder: Decoder;
+  residency?: ModelResidency;
+  forms: ReadonlyMap<string, MatrixForm>;
+  /** Operators that the CPU runs in place of the provider. */
+  elsewhere: string;
+}> {
+  const { config, positions, source, tables, quantize, activations, onProgress, provider } = options;
+  const runtime = openOnnxRuntime();
+  const { tensors, packed, forms } = await readInitializers(config, source, quantize, onProgress);
+  for (const [name, table] of tables) tensors.set(name, table);
+  const { graph, inputNames, outputNames } = buildDecoderGraph(config, positions, forms, activations);
+  const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
+    provider,
+    threads: 1,
+    // Packed weights decode 1.2 to 2 times as fast as the plain ones (tide-nano, batch 1 to 8), for one copy at load.
+    prepack: true,
+    initializers: tensors,
+  });
+  // The packed copies live in the session; ours of the same weights may go (measured: a session never reads them again).
+  for (const name of packed) {
+    const tensor = tensors.get(name)!;
+    tensor.release();
+    freeMemory(tensor.data);
+    tensors.delete(name);
+  }
+  const runner = new SessionRunner(runtime, session, { inputNames, outputNames }, () => {
+    for (const tensor of tensors.values()) {
+      tensor.release();
+      freeMemory(tensor.data);
+    }
+    tensors.clear();
+  });
+  const elsewhere = session.assignments === null ? "" : showElsewhere(session.assignments);
+  return { decoder: new Decoder(runtime, runner, { config, positions }), forms, elsewhere };
 }
 
 /**
@@ -135,27 +197,27 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     sha256: nodeSha256,
   });
   try {
-    const runtime = openOnnxRuntime();
-    const quantize = options.quantize ?? "auto";
+    const { onProgress, residency: directive = {}, spoolDirectory, quantize = "auto", activations } = options;
     const { memory: limits } = options;
-    const kvBytes = limits === undefined ? undefined : checkMemory(config, source, { quantize, positions, limits });
-    const { tensors, packed, forms } = await readInitializers(config, source, quantize, options.onProgress);
-    addRotaryTables(tensors, config, positions);
-    const { graph, inputNames, outputNames } = buildDecoderGraph(config, positions, forms, options.activations);
-    const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
-      provider: device.provider,
-      threads: 1,
-      // Packed weights decode 1.2 to 2 times as fast as the plain ones (tide-nano, batch 1 to 8), for one copy at load.
-      prepack: true,
-      initializers: tensors,
-    });
-    // The packed copies live in the session; ours of the same weights may go (measured: a session never reads them again).
-    for (const name of packed) {
-      tensors.get(name)!.release();
-      tensors.delete(name);
-    }
-    const decoder = new Decoder(runtime, session, { config, positions, inputNames, outputNames });
-    const weightBytes = toWeightBytes(config, forms);
+    const plan = toWeightPlan(config);
+    const inMemory = isPlain(directive);
+    if (!inMemory) refuseTiers(plan, source, quantize, device.provider);
+    // Weights in tiers have a budget of their own.
+    const checked = inMemory && limits !== undefined;
+    const kvBytes = checked ? checkMemory(config, source, { quantize, positions, limits }) : undefined;
+    const tables = createRotaryTables(config, positions);
+    const { decoder, residency, forms, elsewhere } = inMemory
+      ? await loadPlain({
+          ...{ config, positions, source, tables, quantize, activations, onProgress },
+          provider: device.provider,
+        })
+      : {
+          ...(await loadLayered({ config, positions, source, directive, spoolDirectory, tables, onProgress })),
+          forms: FLOATS,
+          elsewhere: "",
+        };
+    const provider = `onnxruntime ${openOnnxRuntime().version} ${device.provider} ${showForms(forms)}`;
+    let released = false;
     const model: DecoderModel = {
       config,
       decoder,
@@ -163,20 +225,17 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       maxModelLen: positions,
       tensors: source.tensors,
       digest: source.digest(),
-      weightBytes,
-      provider: `onnxruntime ${runtime.version} ${device.provider} ${showForms(forms)}`,
-      device: {
-        provider: device.provider,
-        name: device.name,
-        notes: device.notes,
-        elsewhere: session.assignments === null ? "" : showElsewhere(session.assignments),
-      },
+      weightBytes: toWeightBytes(config, forms),
+      groupBytes: toModelBytes(config, plan, forms),
+      provider: residency === undefined ? provider : `${provider}, layer by layer`,
+      device: { provider: device.provider, name: device.name, notes: device.notes, elsewhere },
       ...(kvBytes === undefined ? {} : { kvBytes }),
       weightFormat: showForms(forms),
+      computedTokens: () => decoder.computed,
+      ...(residency === undefined ? {} : { residency }),
       release() {
-        decoder.release();
-        for (const tensor of tensors.values()) tensor.release();
-        tensors.clear();
+        if (!released) decoder.release();
+        released = true;
       },
     };
     return model;

@@ -7,7 +7,15 @@
  */
 import type { GenerateEvent, GenerateRequest, PositionLogprobs, Prompt } from "../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../contract/ids.ts";
-import type { PauseMode, TensorSpec, TokenizeResult, WeightSet } from "../engine/engine.ts";
+import type {
+  PauseMode,
+  ResidencyDirective,
+  ResidencyReport,
+  ResidencySummary,
+  TensorSpec,
+  TokenizeResult,
+  WeightSet,
+} from "../engine/engine.ts";
 import { ERROR_CODES, type ErrorCode, type ErrorDetails, GatewayError, toGatewayError } from "../errors.ts";
 
 /** Raised with every incompatible change; parent and worker of one build always agree. */
@@ -29,6 +37,10 @@ export interface LoadOptions {
   readonly version: WeightVersion;
   /** Over the directory's own weights, in order. */
   readonly sets: readonly WeightSet[];
+  /** Where the weights are to be; default: all in memory. */
+  readonly residency?: ResidencyDirective;
+  /** Where weights on disk are kept; default: the system's directory for temporary files. */
+  readonly spoolDirectory?: string | undefined;
 }
 
 /** What a loaded worker says of itself. */
@@ -43,6 +55,7 @@ export interface LoadedInfo {
   /** How the matrices are held: "fp32", or how many as what. */
   readonly weightFormat?: string;
   readonly tensors: readonly TensorSpec[];
+  readonly residency: ResidencyReport;
 }
 
 /** Calls and their results; `generate` aside. */
@@ -57,9 +70,13 @@ export interface Calls {
   resume: { request: object; result: null };
   isPaused: { request: object; result: boolean };
   resetPrefixCache: { request: { resetRunning: boolean }; result: boolean };
-  sleep: { request: { level: number }; result: null };
-  wakeUp: { request: { tags: readonly string[] | null }; result: null };
+  sleep: { request: { level: number; mode: PauseMode }; result: ResidencyReport };
+  wakeUp: { request: { tags: readonly string[] | null }; result: ResidencyReport };
   isSleeping: { request: object; result: boolean };
+  residency: { request: object; result: ResidencyReport };
+  applyResidency: { request: { directive: ResidencyDirective }; result: ResidencyReport };
+  gather: { request: { groups: readonly string[] | "all" }; result: ResidencyReport };
+  releaseGathered: { request: object; result: ResidencyReport };
 }
 export type CallName = keyof Calls;
 
@@ -105,13 +122,25 @@ export type FromWorker =
   | { readonly type: "progress"; readonly id: number; readonly bytesDone: number; readonly bytesTotal: number }
   /** All events of one call since the last such message: one step makes one message per call. */
   | { readonly type: "events"; readonly id: number; readonly events: readonly WireEvent[] }
-  | { readonly type: "pong"; readonly sequence: number; readonly running: number; readonly waiting: number }
+  | {
+      readonly type: "pong";
+      readonly sequence: number;
+      readonly running: number;
+      readonly waiting: number;
+      /** null before a model is loaded. */
+      readonly residency: ResidencySummary | null;
+    }
   | {
       readonly type: "log";
       readonly level: "debug" | "info" | "warn" | "error";
       readonly message: string;
       readonly fields?: Readonly<Record<string, string | number | boolean | null>>;
     };
+
+/** A report without its groups: small enough for every heartbeat. */
+export function toSummary({ groups: _, ...summary }: ResidencyReport): ResidencySummary {
+  return summary;
+}
 
 const toWireLogprob = (value: number): number | null => (Number.isFinite(value) ? value : null);
 const fromWireLogprob = (value: number | null): number => value ?? Number.NEGATIVE_INFINITY;

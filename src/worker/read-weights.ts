@@ -14,18 +14,23 @@ import { openWeights } from "../tensor/weights.ts";
 import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
 
+/** Takes a tensor's values piece by piece; a Float32Array is one. */
+export interface ValueSink {
+  set(values: Float32Array, offset: number): void;
+}
+
 export interface TensorSource {
   /** Names, dtypes and shapes as stored, sorted by name. */
   readonly tensors: readonly TensorSpec[];
   /** Bytes as stored, over all tensors. */
   readonly totalBytes: number;
   /**
-   * Writes one tensor, widened, to `target` (whose length is the tensor's). Call once for each tensor.
+   * Writes one tensor, widened, to `target` (which has room for it). Call once for each tensor.
    *
    * @returns bytes read
    * @throws GatewayError `weights_non_finite` naming the tensor
    */
-  read(name: string, target: Float32Array): Promise<number>;
+  read(name: string, target: ValueSink): Promise<number>;
   /** The type of a tensor whose elements share scales; null for plain floats. */
   blockType(name: string): GgmlBlockType | null;
   /** Whether the file of the model itself has this tensor in blocks, whatever lies over it now. */
@@ -125,7 +130,7 @@ const toBlockType = (dtype: string): GgmlBlockType | null => (isBlockType(dtype)
 /** Copies whole rows, each to where it belongs. `from` is the first element's place in the file's order. */
 function placeRows(
   values: Float32Array,
-  target: Float32Array,
+  target: ValueSink,
   { columns, from, order }: { columns: number; from: number; order: (row: number) => number },
 ): void {
   for (let at = 0; at < values.length; at += columns) {

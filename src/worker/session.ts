@@ -1,7 +1,7 @@
 /**
- * One compiled decoder and the small tensors of its calls. A call runs the graph once over a range of cache slots:
- * either one new token for each of several sequences, or several new tokens of one (what the CPU attention kernel can).
- * Nothing is allocated per step once a shape has been seen.
+ * One decoder and the small tensors of its calls. A call runs the graph once over a range of cache slots: either one new
+ * token for each of several sequences, or several new tokens of one (what the CPU attention kernel can). Who runs the
+ * graph, whole or in pieces, is the runner's business. Nothing is allocated per step once a shape has been seen.
  */
 import type { KvCache } from "./kv-cache.ts";
 import type { ModelConfig } from "./model-config.ts";
@@ -11,10 +11,63 @@ import type { OnnxRuntime, OrtSession, OrtTensor, RunBinding } from "./native/on
 /** Which positions of a prefill get logits. */
 export type WantedLogits = "none" | "last" | "all";
 
-/** Handles of one shape of call, in the order of the graph's first inputs and its first output. */
+/** The tensors of one shape of call. */
 interface Shape {
+  /** Handles, in the order of the graph's first inputs. */
   readonly inputs: BigUint64Array;
-  readonly logits: bigint;
+  readonly logits: OrtTensor;
+}
+
+/** One run of the graph. */
+export interface Step extends Shape {
+  /** Sequences (B), new tokens of each (S), rows of logits wanted (N). */
+  readonly batch: number;
+  readonly tokens: number;
+  readonly wanted: number;
+  /** The tokens to run, [B × S], each in the low one of two words. */
+  readonly ids: Int32Array;
+  /** Key and value of each layer, alternating. */
+  readonly cache: BigUint64Array;
+}
+
+/** Runs a decoder's graph. */
+export interface StepRunner {
+  /** Blocks until the logits and the cache are written. */
+  run(step: Step): void;
+  release(): void;
+}
+
+/** The whole graph as one session. */
+export class SessionRunner implements StepRunner {
+  readonly #session: OrtSession;
+  readonly #binding: RunBinding;
+  readonly #onRelease: () => void;
+
+  /** @param onRelease frees what the session used of the caller's memory */
+  constructor(
+    runtime: OnnxRuntime,
+    session: OrtSession,
+    names: { readonly inputNames: readonly string[]; readonly outputNames: readonly string[] },
+    onRelease: () => void,
+  ) {
+    this.#session = session;
+    this.#onRelease = onRelease;
+    this.#binding = runtime.bind(session, names.inputNames, names.outputNames);
+  }
+
+  run({ inputs: small, logits, cache }: Step): void {
+    const { inputs, outputs } = this.#binding;
+    inputs.set(small);
+    inputs.set(cache, small.length);
+    outputs[0] = logits.handle;
+    outputs.set(cache, 1);
+    this.#binding.run();
+  }
+
+  release(): void {
+    this.#session.release();
+    this.#onRelease();
+  }
 }
 
 export class Decoder {
@@ -22,10 +75,10 @@ export class Decoder {
   /** Longest context. */
   readonly positions: number;
   readonly #runtime: OnnxRuntime;
-  readonly #session: OrtSession;
-  readonly #binding: RunBinding;
+  readonly #runner: StepRunner;
   readonly #shapes = new Map<string, Shape>();
   #tensors: OrtTensor[] = [];
+  #computed = 0;
   #rows = 0;
   /** int64 seen as pairs of 32-bit words: the low word is the value, so no bigint is made per token. */
   #ids = new Int32Array();
@@ -37,19 +90,18 @@ export class Decoder {
 
   constructor(
     runtime: OnnxRuntime,
-    session: OrtSession,
-    options: {
-      readonly config: ModelConfig;
-      readonly positions: number;
-      readonly inputNames: readonly string[];
-      readonly outputNames: readonly string[];
-    },
+    runner: StepRunner,
+    options: { readonly config: ModelConfig; readonly positions: number },
   ) {
     this.#runtime = runtime;
-    this.#session = session;
+    this.#runner = runner;
     this.config = options.config;
     this.positions = options.positions;
-    this.#binding = runtime.bind(session, options.inputNames, options.outputNames);
+  }
+
+  /** Tokens run so far, of prompts and of outputs. */
+  get computed(): number {
+    return this.#computed;
   }
 
   /** Buffers for up to `rows` tokens (and as many rows of logits) per call. */
@@ -77,15 +129,16 @@ export class Decoder {
     const create = (data: ArrayBufferView, dims: readonly number[], type: "int32" | "int64" | "float32") => {
       const tensor = this.#runtime.createTensor(data, dims, type);
       this.#tensors.push(tensor);
-      return tensor.handle;
+      return tensor;
     };
     const count = wanted === "none" ? 0 : wanted === "last" ? 1 : batch * tokens;
-    const inputs = new BigUint64Array([
+    const small = [
       create(ids.subarray(0, batch * tokens), [batch, tokens], "int64"),
       create(this.#lengths.subarray(0, batch), [batch], "int32"),
       create(this.#total, [1], "int32"),
       create(wanted === "last" ? last : every.subarray(0, count), [count], "int64"),
-    ]);
+    ];
+    const inputs = BigUint64Array.from(small, ({ handle }) => handle);
     const logits = create(
       this.#logits.subarray(0, count * this.config.vocabSize),
       [count, this.config.vocabSize],
@@ -96,13 +149,10 @@ export class Decoder {
     return shape;
   }
 
-  #run(shape: Shape, cache: BigUint64Array): void {
-    const { inputs, outputs } = this.#binding;
-    inputs.set(shape.inputs);
-    inputs.set(cache, shape.inputs.length);
-    outputs[0] = shape.logits;
-    outputs.set(cache, 1);
-    this.#binding.run();
+  #run(shape: Shape, batch: number, tokens: number, cache: BigUint64Array): void {
+    this.#computed += batch * tokens;
+    const wanted = shape.logits.data.byteLength / 4 / this.config.vocabSize;
+    this.#runner.run({ ...shape, batch, tokens, wanted, ids: this.#ids, cache });
   }
 
   /**
@@ -123,7 +173,7 @@ export class Decoder {
       longest = Math.max(longest, length + 1);
     }
     this.#total[0] = longest;
-    this.#run(shape, cache.handles(0, count));
+    this.#run(shape, count, 1, cache.handles(0, count));
     return this.#logits;
   }
 
@@ -147,7 +197,7 @@ export class Decoder {
     this.#lastRow[0] = count - 1;
     this.#lengths[0] = to - 1;
     this.#total[0] = to;
-    this.#run(shape, cache.handles(slot, 1));
+    this.#run(shape, 1, count, cache.handles(slot, 1));
     return this.#logits;
   }
 
@@ -159,6 +209,6 @@ export class Decoder {
 
   release(): void {
     this.#releaseTensors();
-    this.#session.release();
+    this.#runner.release();
   }
 }

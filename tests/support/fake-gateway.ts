@@ -94,6 +94,7 @@ export const SERVER: Server = {
   in_flight: 2,
   models: ["tiny"],
   last_error: null,
+  residency: null,
   details: {},
 };
 
@@ -223,7 +224,7 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       resume: () => done(null, "resume"),
       isPaused: () => Promise.resolve(false),
       resetPrefixCache: (resetRunning) => done(true, "resetPrefixCache", resetRunning),
-      sleep: (level) => done(null, "sleep", level),
+      sleep: (level, _signal, mode) => done(null, "sleep", level, ...(mode === undefined ? [] : [mode])),
       wakeUp: (tags) => done(null, "wakeUp", tags),
       isSleeping: () => Promise.resolve(false),
       ...over.control,

@@ -156,6 +156,10 @@ export class RecitingBatcher implements Batcher {
     this.releases += 1;
   }
 
+  swapModel(model: LoadedModel): LoadedModel {
+    return this.replaceModel(model);
+  }
+
   replaceModel(model: LoadedModel): LoadedModel {
     const old = this.#model;
     this.#model = model as Recital;

@@ -96,7 +96,7 @@ describe("pausing", () => {
   });
   test("sleep holds requests until all that sleeps is awake", async () => {
     const rig = await createRig();
-    await rig.call({ type: "sleep", level: 1 });
+    await rig.call({ type: "sleep", level: 1, mode: "abort" });
     const id = rig.generate(ask());
     await rig.call({ type: "wakeUp", tags: ["weights"] });
     assert.equal(await rig.call({ type: "isSleeping" }), true);
@@ -109,7 +109,7 @@ describe("pausing", () => {
     const rig = await createRig();
     const running = rig.generate(ask());
     await rig.until("first text", () => textOf(rig.events(running)) !== "");
-    await rig.call({ type: "sleep", level: 1 });
+    await rig.call({ type: "sleep", level: 1, mode: "keep" });
     assert.equal(rig.batcher().releases, 1);
     await rig.call({ type: "wakeUp", tags: null });
     assert.equal(textOf(await rig.ended(running)), BASE);

@@ -232,6 +232,7 @@ describe("fleet: what it tells", () => {
       in_flight: 0,
       models: ["tiny"],
       last_error: null,
+      residency: null,
       details: { device: "cpu" },
     });
     assert.equal(world.fleet.snapshot().state, "ready");

@@ -9,6 +9,24 @@ export const ServerState = z
   .meta({ id: "ServerState", description: "Lifecycle of a replica. Only `ready` ones are given requests." });
 export type ServerState = z.infer<typeof ServerState>;
 
+const byteCount = z.number().int().min(0);
+/** Where an embedded replica's weights are, as its last heartbeat or call said. */
+export const ServerResidency = z
+  .object({
+    bytes: z
+      .object({ device: byteCount, cpu: byteCount, disk: byteCount })
+      .meta({ description: "Weights by tier, as float32, every byte once. On a CPU device and cpu are one: cpu." }),
+    budget_bytes: byteCount
+      .nullable()
+      .meta({ description: "Memory that weights may take (`--max-in-cpu`); null: no limit." }),
+    page_ins: byteCount.meta({ description: "Groups of weights read from disk for a step, since the worker started." }),
+    tokens: byteCount.meta({ description: "Tokens computed since the worker started, of prompts and of outputs." }),
+    page_ins_per_token: z.number().min(0).nullable().meta({ description: "null before the first token." }),
+    gathered: byteCount.meta({ description: "Groups that are in memory only for a generation lease." }),
+  })
+  .meta({ id: "ServerResidency" });
+export type ServerResidency = z.infer<typeof ServerResidency>;
+
 export const Server = z
   .object({
     id: ReplicaId,
@@ -21,6 +39,7 @@ export const Server = z
     in_flight: z.number().int().min(0),
     models: z.array(z.string()),
     last_error: z.string().nullable(),
+    residency: ServerResidency.nullable().meta({ description: "null for servers whose weights are not ours to move." }),
     details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
   })
   .meta({ id: "Server" });

@@ -49,8 +49,21 @@ export const ResetPrefixCache = z
   .meta({ id: "VllmResetPrefixCache" });
 
 export const SleepQuery = z.object({
-  level: z.coerce.number().int().min(0).max(2).optional().meta({ description: "Default 1." }),
-  mode: z.enum(["abort", "wait", "keep"]).optional(),
+  level: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2)
+    .optional()
+    .meta({
+      description:
+        "0: only stop generating. 1: give the memory of weights and KV cache back; waking restores the weights. 2: discard " +
+        "the weights; they are loaded again when all is awake, unless a sync brought others before. Default 1.",
+    }),
+  mode: z
+    .enum(["abort", "wait", "keep"])
+    .optional()
+    .meta({ description: "What becomes of running requests, as in `/pause`. Default abort." }),
 });
 export const Sleeping = z
   .object({ status: z.string(), level: z.number().int(), servers: ServerResults })

@@ -3,7 +3,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Clock, Spawn } from "../../ports.ts";
 import type { LoadedInfo } from "../../worker/protocol.ts";
-import type { CurrentWeights, EngineSpec, StageProgress } from "../engine.ts";
+import type { CurrentWeights, EngineSpec, ResidencyDirective, StageProgress } from "../engine.ts";
 import { WorkerConnection } from "./connection.ts";
 
 export type EmbeddedSpec = Extract<EngineSpec, { kind: "embedded" }>;
@@ -18,6 +18,8 @@ export interface BootOptions {
   readonly onProgress?: (progress: StageProgress) => void;
   /** Asked anew at every start. */
   readonly currentWeights: () => CurrentWeights;
+  /** Where the weights are to be; asked anew at every start. */
+  readonly directive: () => ResidencyDirective;
 }
 
 export interface Booted {
@@ -58,6 +60,8 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
         maxQueue: options.maxQueue,
         version: weights.version,
         sets: weights.sets,
+        residency: options.directive(),
+        spoolDirectory: spec.spoolDirectory,
       },
       { signal, ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }) },
     );
@@ -68,6 +72,7 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
           "The files changed since they were published.",
       );
     }
+    connection.heardResidency(loaded.residency);
     return { connection, loaded, weights };
   } catch (error) {
     await connection.stop();

@@ -15,8 +15,9 @@ import {
   fromWireEvent,
   PROTOCOL_VERSION,
   type ToWorker,
+  toSummary,
 } from "../../worker/protocol.ts";
-import type { StageProgress } from "../engine.ts";
+import type { ResidencyReport, ResidencySummary, StageProgress } from "../engine.ts";
 import { EventQueue, INITIAL_CREDIT } from "./event-queue.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 
@@ -29,7 +30,15 @@ interface PendingCall {
 }
 
 /** Calls during which the worker's thread may be held by native code. */
-const LOADING_CALLS: ReadonlySet<CallName> = new Set(["load", "stage", "commit"]);
+const LOADING_CALLS: ReadonlySet<CallName> = new Set([
+  "load",
+  "stage",
+  "commit",
+  "sleep",
+  "wakeUp",
+  "applyResidency",
+  "gather",
+]);
 
 /** Milliseconds between the request to stop and the kill: a worker has nothing to save. */
 const STOP_GRACE = 1000;
@@ -59,6 +68,7 @@ export class WorkerConnection {
   #killReason: string | null = null;
   #gone: GatewayError | null = null;
   #hello: (error?: GatewayError) => void = () => {};
+  #residency: ResidencySummary | null = null;
   /** Resolves with the worker's first word; rejects when it ends before. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone and everything under way has been failed with this error. */
@@ -93,6 +103,16 @@ export class WorkerConnection {
   /** Generations under way. */
   get active(): number {
     return this.#streams.size;
+  }
+
+  /** What the worker last said of its weights; null before it has a model. */
+  get residency(): ResidencySummary | null {
+    return this.#residency;
+  }
+
+  /** A call's answer is newer than the last heartbeat. */
+  heardResidency(report: ResidencyReport): void {
+    this.#residency = toSummary(report);
   }
 
   /** Sends a call and waits for its answer. An aborted signal cancels it in the worker and rejects with the reason. */
@@ -283,6 +303,7 @@ export class WorkerConnection {
         this.#calls.get(message.id)?.onProgress?.(message);
         return;
       case "pong":
+        if (message.residency !== null) this.#residency = message.residency;
         this.#pongs.get(message.sequence)?.();
         this.#pongs.delete(message.sequence);
         return;

@@ -18,7 +18,7 @@ export function createEmbeddedControl(connection: () => WorkerConnection): Embed
   return {
     async restore(fresh, signal) {
       if (paused !== null) await fresh.call("pause", { mode: paused, clearCache: true }, { signal });
-      if (asleep !== null) await fresh.call("sleep", { level: asleep }, { signal });
+      if (asleep !== null) await fresh.call("sleep", { level: asleep, mode: "keep" }, { signal });
     },
     control: {
       async pause(mode, clearCache, { signal }) {
@@ -32,12 +32,14 @@ export function createEmbeddedControl(connection: () => WorkerConnection): Embed
       isPaused: ({ signal }) => connection().call("isPaused", {}, { signal }),
       resetPrefixCache: (resetRunning, { signal }) =>
         connection().call("resetPrefixCache", { resetRunning }, { signal }),
-      async sleep(level, { signal }) {
-        await connection().call("sleep", { level }, { signal });
-        asleep = level;
+      async sleep(level, { signal, mode = "abort" }) {
+        const worker = connection();
+        worker.heardResidency(await worker.call("sleep", { level, mode }, { signal }));
+        asleep = Math.max(asleep ?? 0, level);
       },
       async wakeUp(tags, { signal }) {
-        await connection().call("wakeUp", { tags }, { signal });
+        const worker = connection();
+        worker.heardResidency(await worker.call("wakeUp", { tags }, { signal }));
         if (!(await connection().call("isSleeping", {}, { signal }))) asleep = null;
       },
       isSleeping: ({ signal }) => connection().call("isSleeping", {}, { signal }),

@@ -14,6 +14,7 @@ import { type Booted, bootWorker, type EmbeddedSpec } from "./boot.ts";
 import type { WorkerConnection } from "./connection.ts";
 import { createEmbeddedControl } from "./control.ts";
 import { createLoadLog } from "./load-log.ts";
+import { createEmbeddedResidency } from "./residency.ts";
 import { RestartPolicy } from "./restart.ts";
 import { createEmbeddedWeights } from "./weights.ts";
 
@@ -88,11 +89,11 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     const onProgress = createLoadLog(log, clock, (progress) => {
       loading = progress;
     });
-    const booted = await bootWorker({ ...options, onProgress, currentWeights: deps.currentWeights }, signal).finally(
-      () => {
-        loading = null;
-      },
-    );
+    const { currentWeights } = deps;
+    const starting = bootWorker({ ...options, onProgress, currentWeights, directive: residency.directive }, signal);
+    const booted = await starting.finally(() => {
+      loading = null;
+    });
     try {
       // A pause outlives the worker that was told of it.
       await control.restore(booted.connection, signal);
@@ -163,6 +164,11 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
   };
   const connection = (): WorkerConnection => serving().connection;
   const control = createEmbeddedControl(connection);
+  const residency = createEmbeddedResidency({
+    connection,
+    serving: () => (state.kind === "up" ? state.connection : null),
+    first: spec.residency ?? {},
+  });
 
   return {
     kind: "embedded",
@@ -205,6 +211,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       return (await connection().call("detokenize", { tokenIds }, { signal })).text;
     },
     control: control.control,
+    residency: residency.residency,
     weights: createEmbeddedWeights({
       connection,
       manifest: () => tensors,

@@ -32,8 +32,8 @@ export function createControl(client: Client): EngineControl {
       // Before vLLM 0.26 the answer was empty.
       return (await dev("POST", `/reset_prefix_cache${query}`, signal)).success !== false;
     },
-    async sleep(level, { signal }) {
-      await dev("POST", `/sleep?level=${level}`, signal);
+    async sleep(level, { signal, mode }) {
+      await dev("POST", `/sleep?level=${level}${mode === undefined ? "" : `&mode=${mode}`}`, signal);
     },
     async wakeUp(tags, { signal }) {
       const query = (tags ?? []).map((tag) => `tags=${encodeURIComponent(tag)}`).join("&");

@@ -49,3 +49,12 @@ export function pinnedString(text: string): Uint8Array<ArrayBuffer> {
 export function addressOf(view: ArrayBufferView): bigint {
   return BigInt(koffi.address(view));
 }
+
+/**
+ * Gives an array's memory back now, in place of when the collector finds it. The array is empty afterwards; nothing may
+ * hold its address any more. Does nothing for part of a buffer, and on a runtime without `ArrayBuffer.prototype.transfer`.
+ */
+export function freeMemory({ buffer, byteLength }: ArrayBufferView): void {
+  const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
+  if (typeof transfer === "function" && byteLength > 0 && byteLength === buffer.byteLength) transfer.call(buffer, 0);
+}

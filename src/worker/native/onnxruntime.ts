@@ -13,7 +13,9 @@ import { GatewayError } from "../../errors.ts";
 import { type Assignments, RECORD_ASSIGNMENTS, readAssignments } from "./assignments.ts";
 import { settleKoffi } from "./koffi-settings.ts";
 import { CUDA_PROVIDER, findOnnxRuntimeLibrary } from "./library.ts";
+import type { Region } from "./mapping.ts";
 import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
+import { createSessionAllocator, type SessionAllocator } from "./session-allocator.ts";
 
 /** The lowest version of the API with all the functions below. */
 const API_VERSION = 23;
@@ -34,6 +36,7 @@ const SLOT = {
   ReleaseSessionOptions: 100,
   AddSessionConfigEntry: 130,
   AddInitializer: 150,
+  RegisterAllocator: 176,
   SessionOptionsAppendExecutionProvider_CUDA_V2: 204,
   CreateCUDAProviderOptions: 205,
   ReleaseCUDAProviderOptions: 208,
@@ -63,6 +66,9 @@ export interface OrtTensor {
   release(): void;
 }
 
+/** A tensor over memory that somebody else holds. */
+export type OrtView = Omit<OrtTensor, "data">;
+
 /** What runs operators; the CPU takes what another cannot. */
 export type Provider = "cpu" | "webgpu" | "cuda";
 
@@ -79,7 +85,9 @@ export interface SessionOptions {
   /** false: weights stay in the caller's memory only, at some cost in speed. */
   readonly prepack: boolean;
   /** Replaces initializers of the model by name; each is declared there as external data. */
-  readonly initializers: ReadonlyMap<string, OrtTensor>;
+  readonly initializers: ReadonlyMap<string, OrtView>;
+  /** Where the session keeps what it packs and copies; such a session is made without yielding. Default: the heap. */
+  readonly region?: Region;
 }
 
 /** A compiled graph. Names are bound by position: `bind` once, `run` often. */
@@ -129,6 +137,7 @@ function loadApi(path: string) {
     setOptimization: slot("SetSessionGraphOptimizationLevel", h, [h, "int"]),
     setThreads: slot("SetIntraOpNumThreads", h, [h, "int"]),
     createTensor: slot("CreateTensorWithDataAsOrtValue", h, [h, p, "size_t", p, "size_t", "int", p]),
+    createTensorAt: slot("CreateTensorWithDataAsOrtValue", h, [h, h, "size_t", p, "size_t", "int", p]),
     createMemoryInfo: slot("CreateCpuMemoryInfo", h, ["int", "int", p]),
     releaseStatus: slot("ReleaseStatus", "void", [h]),
     releaseSession: slot("ReleaseSession", "void", [h]),
@@ -146,6 +155,7 @@ function loadApi(path: string) {
     createCudaOptions: slot("CreateCUDAProviderOptions", h, [p]),
     releaseCudaOptions: slot("ReleaseCUDAProviderOptions", "void", [h]),
     appendProvider: slot("SessionOptionsAppendExecutionProvider", h, [h, p, p, p, "size_t"]),
+    registerAllocator: slot("RegisterAllocator", h, [h, p]),
   };
 }
 
@@ -179,6 +189,7 @@ export class OnnxRuntime {
   readonly #env: bigint;
   readonly #memoryInfo: bigint;
   readonly #out = pinnedPointers(1);
+  #allocator: SessionAllocator | undefined;
 
   constructor() {
     this.#api = loadApi(this.#path);
@@ -202,6 +213,28 @@ export class OnnxRuntime {
   #create(status: Pointer): bigint {
     this.#check(status);
     return this.#out[0]!;
+  }
+
+  /** A tensor over memory at an address, which stays valid until its release. */
+  createTensorAt(address: bigint, bytes: number, dims: readonly number[], type: ElementType): OrtView {
+    const shape = pinnedBigInt64(dims.length);
+    for (const [axis, size] of dims.entries()) shape[axis] = BigInt(size);
+    const handle = this.#create(
+      this.#api.createTensorAt(this.#memoryInfo, address, bytes, shape, dims.length, ELEMENT[type], this.#out),
+    );
+    return { handle, release: () => void this.#api.releaseValue(handle) };
+  }
+
+  /** The allocator of sessions with a region; registered at its first use, for good. */
+  #openAllocator(): SessionAllocator {
+    if (this.#allocator === undefined) {
+      // Device allocator (0), default memory type (0): the kind that sessions may share.
+      const info = this.#create(this.#api.createMemoryInfo(0, 0, this.#out));
+      const allocator = createSessionAllocator(info);
+      this.#check(this.#api.registerAllocator(this.#env, allocator.struct));
+      this.#allocator = allocator;
+    }
+    return this.#allocator;
   }
 
   /** A tensor over `data` (made by native/memory.ts, or a view into such); nothing is copied. */
@@ -268,6 +301,7 @@ export class OnnxRuntime {
         // Idle pool threads must not burn whole cores.
         ["session.intra_op.allow_spinning", "0"],
         ["session.disable_prepacking", options.prepack ? "0" : "1"],
+        ["session.use_env_allocators", options.region === undefined ? "0" : "1"],
         // The place of external data must exist although the bytes come from `initializers` and it is never read.
         ["session.model_external_initializers_file_folder_path", dirname(this.#path)],
       ];
@@ -282,7 +316,11 @@ export class OnnxRuntime {
       const out = pinnedPointers(1);
       const bytes = new Uint8Array(new ArrayBuffer(model.length));
       bytes.set(model);
-      const status = await callAsync(api.createSessionFromArray, [this.#env, bytes, bytes.length, settings, out]);
+      const args = [this.#env, bytes, bytes.length, settings, out];
+      const status =
+        options.region === undefined
+          ? await callAsync(api.createSessionFromArray, args)
+          : this.#openAllocator().into(options.region, () => api.createSessionFromArray(...args));
       this.#check(status);
       const handle = out[0]!;
       const assignments = record

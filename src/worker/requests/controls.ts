@@ -4,11 +4,13 @@
  */
 import type { WeightVersion } from "../../contract/ids.ts";
 import type { PauseMode } from "../../engine/engine.ts";
+import type { WeightResidency } from "./residency.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { ServedWeights } from "./served-weights.ts";
 
-/** What `/sleep` puts to sleep; `/wake_up` wakes all or some of it. */
+/** What `/sleep` puts to sleep; `/wake_up` wakes all or some of it. Level 0 is but a pause, which any waking ends. */
 const SLEEPERS = ["weights", "kv_cache"] as const;
+const PAUSE_ONLY = "scheduling";
 
 export class Controls {
   readonly #scheduler: Scheduler;
@@ -19,9 +21,12 @@ export class Controls {
   /** Counts pauses and resumes: a pause that is given up undoes only itself. */
   #turn = 0;
 
-  constructor(scheduler: Scheduler, weights: ServedWeights) {
+  readonly #residency: WeightResidency;
+
+  constructor(scheduler: Scheduler, weights: ServedWeights, residency: WeightResidency) {
     this.#scheduler = scheduler;
     this.#weights = weights;
+    this.#residency = residency;
   }
 
   get isPaused(): boolean {
@@ -67,18 +72,33 @@ export class Controls {
   }
 
   /**
-   * Stops scheduling and gives the memory of the KV cache back: what runs is recomputed after the waking. The weights
-   * stay in memory: the session has packed them for itself.
+   * Stops scheduling, as a pause of that mode does; from level 1 on gives the memory of the KV cache and of the weights
+   * back. What was kept is recomputed after the waking. Level 2 discards the weights: see `WeightResidency`.
    */
-  sleep(): void {
-    this.#asleep = new Set(SLEEPERS);
+  async sleep(level: number, mode: PauseMode, signal: AbortSignal): Promise<void> {
+    const awake = !this.isSleeping;
     this.#scheduler.hold("sleep");
+    try {
+      if (mode === "abort") this.#scheduler.abortRunning();
+      if (mode === "wait" && !this.#scheduler.frozen) await this.#scheduler.whenIdle(signal);
+    } catch (error) {
+      if (awake && !this.isSleeping) this.#scheduler.unhold("sleep");
+      throw error;
+    }
+    for (const name of level === 0 ? [PAUSE_ONLY] : SLEEPERS) this.#asleep.add(name);
     this.#thaw();
+    if (level === 0) return;
     this.#scheduler.releaseCache();
+    await this.#residency.sleep(level === 1 ? 1 : 2);
   }
 
-  wakeUp(tags: readonly string[] | null): void {
-    for (const tag of tags ?? SLEEPERS) this.#asleep.delete(tag);
+  /** Throws what loading throws; what sleeps then still sleeps. */
+  async wakeUp(tags: readonly string[] | null): Promise<void> {
+    const waking = new Set<string>(tags ?? SLEEPERS);
+    if (waking.has("weights") && this.#asleep.has("weights")) await this.#residency.wake();
+    const left = [...this.#asleep].filter((name) => name !== PAUSE_ONLY && !waking.has(name));
+    if (left.length === 0 && this.isSleeping) await this.#residency.ensureLoaded();
+    this.#asleep = new Set(left);
     if (this.isSleeping) return;
     this.#thaw();
     this.#scheduler.unhold("sleep");
@@ -95,7 +115,9 @@ export class Controls {
     try {
       if (mode === "abort") this.#scheduler.abortRunning();
       if (mode === "wait" && !this.#scheduler.frozen) await this.#scheduler.whenIdle(signal);
+      this.#residency.leaving(this.#weights.model);
       this.#weights.commit(stage, version, (model) => this.#scheduler.replaceModel(model));
+      this.#residency.arrived(this.#weights.model);
       this.#scheduler.resetPrefixCache();
     } finally {
       this.#switches -= 1;

@@ -4,7 +4,7 @@
  */
 import { GatewayError } from "../../errors.ts";
 import { noTokenizer } from "../../text/no-tokenizer.ts";
-import { type CallName, type Calls, type LoadedInfo, type ToWorker, toWireError } from "../protocol.ts";
+import { type CallName, type Calls, type LoadedInfo, type ToWorker, toSummary, toWireError } from "../protocol.ts";
 import { Controls } from "./controls.ts";
 import { encodePrompt } from "./prompt.ts";
 import { openServed, type Served, type WorkerParts } from "./served.ts";
@@ -56,7 +56,7 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
   const load = async (message: Extract<ToWorker, { type: "load" }>): Promise<LoadedInfo> => {
     if (state !== undefined) throw new GatewayError("conflict", "The worker has a model already.");
     const served = await openServed(parts, message, progress(message.id));
-    state = { served, controls: new Controls(served.scheduler, served.weights) };
+    state = { served, controls: new Controls(served.scheduler, served.weights, served.residency) };
     return served.info;
   };
 
@@ -90,6 +90,7 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
       case "detokenize":
         return detokenize(message.tokenIds);
       case "stage": {
+        await served.residency.settled();
         const model = await served.weights.stage(message.stage, message.set, progress(message.id), signal);
         return { digest: model.digest };
       }
@@ -110,11 +111,19 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
       case "resetPrefixCache":
         return controls.resetPrefixCache(message.resetRunning);
       case "sleep":
-        controls.sleep();
-        return null;
+        await controls.sleep(message.level, message.mode, signal);
+        return served.residency.report();
       case "wakeUp":
-        controls.wakeUp(message.tags);
-        return null;
+        await controls.wakeUp(message.tags);
+        return served.residency.report();
+      case "residency":
+        return served.residency.report();
+      case "applyResidency":
+        return await served.residency.apply(message.directive, signal);
+      case "gather":
+        return await served.residency.gather(message.groups);
+      case "releaseGathered":
+        return await served.residency.release();
       case "isSleeping":
         return controls.isSleeping;
     }
@@ -176,7 +185,8 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
           return;
         case "ping": {
           const { running = 0, waiting = 0 } = state?.served.scheduler ?? {};
-          parts.send({ type: "pong", sequence: message.sequence, running, waiting });
+          const residency = state === undefined ? null : toSummary(state.served.residency.report());
+          parts.send({ type: "pong", sequence: message.sequence, running, waiting, residency });
           return;
         }
         case "stop":

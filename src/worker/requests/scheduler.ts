@@ -151,6 +151,11 @@ export class Scheduler {
     return this.#batcher.replaceModel(model);
   }
 
+  /** The next step uses this model, whose weights are the old one's. Returns the old one, which the caller releases. */
+  swapModel(model: LoadedModel): LoadedModel {
+    return this.#batcher.swapModel(model);
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#signal();

@@ -3,7 +3,7 @@
  * the caller's to decide.
  */
 import type { WeightVersion } from "../../contract/ids.ts";
-import type { WeightSet } from "../../engine/engine.ts";
+import type { ResidencyDirective, WeightSet } from "../../engine/engine.ts";
 import { GatewayError } from "../../errors.ts";
 import type { LoadedModel, LoadModelOptions } from "../batch-types.ts";
 import type { Stamp } from "./generations.ts";
@@ -18,8 +18,15 @@ interface Staged {
   readonly sets: readonly WeightSet[];
 }
 
+/** Loads a model of the served configuration. */
+export type LoadWeights = (
+  sets: readonly WeightSet[],
+  directive: ResidencyDirective,
+  onProgress: LoadModelOptions["onProgress"],
+) => Promise<LoadedModel>;
+
 export class ServedWeights {
-  readonly #load: (sets: readonly WeightSet[], onProgress: LoadModelOptions["onProgress"]) => Promise<LoadedModel>;
+  readonly #load: LoadWeights;
   readonly #staged = new Map<string, Staged>();
   #loading = 0;
   #model: LoadedModel;
@@ -27,11 +34,19 @@ export class ServedWeights {
   #version: WeightVersion;
   /** The switch done last: a repeated commit of it is fine. */
   #committed: string | null = null;
+  /** Where the weights of models loaded from now on are to be. */
+  directive: ResidencyDirective;
 
   constructor(
-    first: { readonly model: LoadedModel; readonly sets: readonly WeightSet[]; readonly version: WeightVersion },
-    load: (sets: readonly WeightSet[], onProgress: LoadModelOptions["onProgress"]) => Promise<LoadedModel>,
+    first: {
+      readonly model: LoadedModel;
+      readonly sets: readonly WeightSet[];
+      readonly version: WeightVersion;
+      readonly directive?: ResidencyDirective;
+    },
+    load: LoadWeights,
   ) {
+    this.directive = first.directive ?? {};
     this.#model = first.model;
     this.#sets = first.sets;
     this.#version = first.version;
@@ -44,6 +59,38 @@ export class ServedWeights {
 
   get stamp(): Stamp {
     return { version: this.#version, digest: this.#model.digest };
+  }
+
+  /** Weights are staged, or about to be. */
+  get busy(): boolean {
+    return this.#staged.size + this.#loading > 0;
+  }
+
+  /**
+   * Loads the serving weights once more, as the directive says, and puts them in the place of the model that serves.
+   * `replace` gives the old one back, which is released. A switch meanwhile: the new weights are loaded again.
+   *
+   * @throws GatewayError `weights_digest_mismatch` when the files hold other weights by now, and what loading throws
+   */
+  async reload(replace: (model: LoadedModel) => LoadedModel, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const before = this.#model;
+      const model = await this.#load(this.#sets, this.directive, () => {});
+      if (before !== this.#model || signal.aborted || model.digest !== before.digest) {
+        model.release();
+        signal.throwIfAborted();
+        if (before !== this.#model) continue;
+        throw new GatewayError(
+          "weights_digest_mismatch",
+          `The files hold weights with digest ${model.digest}; version ${this.#version} has ${before.digest}. ` +
+            "They changed since they were loaded: sync the weights again.",
+        );
+      }
+      const old = replace(model);
+      this.#model = model;
+      old.release();
+      return;
+    }
   }
 
   /** Loads a set beside the serving weights. A partial one goes over those that serve now. */
@@ -62,7 +109,7 @@ export class ServedWeights {
     const sets = set.partial ? [...this.#sets, set] : [set];
     this.#loading += 1;
     try {
-      const model = await this.#load(sets, onProgress);
+      const model = await this.#load(sets, this.directive, onProgress);
       if (signal.aborted) {
         model.release();
         signal.throwIfAborted();

@@ -4,9 +4,10 @@ import type { Files } from "../../ports.ts";
 import type { Batcher, LoadedModel, LoadModelOptions } from "../batch-types.ts";
 import { type FromWorker, type LoadedInfo, type LoadOptions, toWireError, toWireEvent } from "../protocol.ts";
 import { Generations } from "./generations.ts";
+import { WeightResidency } from "./residency.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openWords, type ServedModel } from "./served-model.ts";
-import { type LoadModel, ServedWeights } from "./served-weights.ts";
+import { type LoadModel, type LoadWeights, ServedWeights } from "./served-weights.ts";
 
 export interface BatcherOptions {
   /** Sequences decoded at a time. */
@@ -35,6 +36,7 @@ export interface Served {
   readonly model: ServedModel;
   readonly info: LoadedInfo;
   readonly weights: ServedWeights;
+  readonly residency: WeightResidency;
   readonly generations: Generations;
   readonly scheduler: Scheduler;
   /** Sends what is ready of every call. */
@@ -56,7 +58,7 @@ export async function openServed(
 ): Promise<Served> {
   const words = await openWords(parts.files, options.directory, options.skipTokenizer);
   let started = false;
-  const load: ConstructorParameters<typeof ServedWeights>[1] = (sets, progress) =>
+  const load: LoadWeights = (sets, residency, progress) =>
     parts.loadModel({
       files: parts.files,
       directory: options.directory,
@@ -70,9 +72,12 @@ export async function openServed(
         budgetBytes: started ? undefined : options.memoryBudget,
         replicas: started ? 1 : (options.replicas ?? 1),
       },
+      residency,
+      spoolDirectory: options.spoolDirectory,
       onProgress: progress,
     });
-  const first = await load(options.sets, onProgress);
+  const directive = options.residency ?? {};
+  const first = await load(options.sets, directive, onProgress);
   started = true;
   for (const note of first.device?.notes ?? []) {
     parts.send({ type: "log", level: "info", message: `device auto: ${note}` });
@@ -89,7 +94,7 @@ export async function openServed(
     maxModelLen: first.maxModelLen,
     vocabSize: first.vocabSize,
   };
-  const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version }, load);
+  const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version, directive }, load);
   const batcher = parts.createBatcher(first, options);
 
   const flush = (): void => {
@@ -119,6 +124,7 @@ export async function openServed(
     turn: parts.turn,
     fail: parts.fail,
   });
+  const residency = new WeightResidency(weights, scheduler);
   const info: LoadedInfo = {
     maxModelLen: first.maxModelLen,
     vocabSize: first.vocabSize,
@@ -128,6 +134,7 @@ export async function openServed(
     ...(first.weightFormat === undefined ? {} : { weightFormat: first.weightFormat }),
     ...(first.device === undefined ? {} : { device: `${first.device.provider}: ${first.device.name}` }),
     tensors: first.tensors,
+    residency: residency.report(),
   };
-  return { model, info, weights, generations, scheduler, flush };
+  return { model, info, weights, residency, generations, scheduler, flush };
 }
