@@ -178,8 +178,8 @@ export interface ResidencyDirective {
  * A restart of the worker restores the last directive, and no `gather`.
  */
 export interface Residency {
-  /** What was last heard, at most some seconds ago; null before the worker serves. */
-  latest(): ResidencySummary | null;
+  /** What was last heard, at most some seconds ago; null while no worker serves. */
+  readonly latest?: () => ResidencySummary | null;
   report(options: CallOptions): Promise<ResidencyReport>;
   /**
    * Moves the weights as the directive says. `{}` puts all of them into memory. Throws GatewayError `limit_exceeded` with

@@ -39,7 +39,7 @@ export function toServer(replica: Replica): Server {
     in_flight: replica.inFlight,
     models: replica.info?.models.map((model) => model.id) ?? [],
     last_error: replica.lastError,
-    residency: toResidency(replica.engine.residency?.latest() ?? null),
+    residency: toResidency(replica.engine.residency?.latest?.() ?? null),
     details: { ...replica.info?.details },
   };
 }

@@ -53,7 +53,7 @@ export function observeGateway(
     version.set({}, fleet.published().version);
     open.set({}, streams.active);
     for (const { id, engine } of fleet.replicas()) {
-      if (engine.residency === undefined) continue;
+      if (engine.residency?.latest === undefined) continue;
       const summary = engine.residency.latest();
       for (const tier of ["device", "cpu", "disk"] as const) {
         weights.set({ replica: id, tier }, summary?.bytes[tier] ?? 0);

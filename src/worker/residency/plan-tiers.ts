@@ -21,7 +21,7 @@ export interface TierPlan {
 }
 
 const DEFAULT_BUFFERS = 2;
-const BUFFER_LIMIT = 64;
+const BUFFER_LIMIT = 4096;
 const TIERS: readonly Tier[] = ["device", "cpu", "disk"];
 
 /** true: everything in memory, the plain way. */
