@@ -1,6 +1,7 @@
 /** The worker's request layer over a batcher that recites: credit, cancels, pauses, switches of weights. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { GatewayError } from "../../src/errors.ts";
 import { BASE, digestOf, set } from "../support/fake-worker.ts";
 import { ask, createRig, finishOf, type Rig, textOf, version } from "../support/worker-rig.ts";
 
@@ -113,6 +114,63 @@ describe("pausing", () => {
     assert.equal(rig.batcher().releases, 1);
     await rig.call({ type: "wakeUp", tags: null });
     assert.equal(textOf(await rig.ended(running)), BASE);
+  });
+  test("sleep ends what runs unless it is told otherwise; level 0 is a pause that any waking ends", async () => {
+    const rig = await createRig();
+    const running = rig.generate(ask());
+    await rig.until("first text", () => textOf(rig.events(running)) !== "");
+    await rig.call({ type: "sleep", level: 1, mode: "abort" });
+    assert.deepEqual(finishOf(await rig.ended(running)), ["abort", null]);
+    await rig.call({ type: "wakeUp", tags: null });
+    const releases = rig.batcher().releases;
+    await rig.call({ type: "sleep", level: 0, mode: "keep" });
+    assert.equal(await rig.call({ type: "isSleeping" }), true);
+    assert.equal(rig.batcher().releases, releases);
+    await rig.call({ type: "wakeUp", tags: ["scheduling"] });
+    assert.equal(await rig.call({ type: "isSleeping" }), false);
+    assert.equal(textOf(await rig.ended(rig.generate(ask()))), BASE);
+  });
+  test("asleep the model is released, and loaded once when weights wake; level 2 loads late, and not at all after a sync", async () => {
+    const rig = await createRig();
+    await rig.call({ type: "sleep", level: 1, mode: "abort" });
+    assert.deepEqual(
+      rig.models.map(({ released }) => released),
+      [true],
+    );
+    await rig.call({ type: "wakeUp", tags: ["weights"] });
+    await rig.call({ type: "wakeUp", tags: ["kv_cache"] });
+    assert.equal(rig.models.length, 2);
+    await rig.call({ type: "sleep", level: 2, mode: "abort" });
+    await rig.call({ type: "wakeUp", tags: ["weights"] });
+    assert.equal(rig.models.length, 2);
+    await rig.call({ type: "wakeUp", tags: ["kv_cache"] });
+    assert.equal(rig.models.length, 3);
+    await rig.call({ type: "sleep", level: 2, mode: "abort" });
+    await rig.call({ type: "wakeUp", tags: ["weights"] });
+    await rig.call({ type: "stage", stage: "n", set: set("neu") });
+    await rig.call({ type: "commit", stage: "n", version: version(1), mode: "wait" });
+    await rig.call({ type: "wakeUp", tags: null });
+    assert.deepEqual(
+      rig.models.map(({ released }) => released),
+      [true, true, true, false],
+    );
+    assert.equal(textOf(await rig.ended(rig.generate(ask()))), "neu");
+  });
+  test("weights that cannot be loaded, or are others by now, stay asleep", async () => {
+    let refuse: GatewayError | null = null;
+    const rig = await createRig({
+      onLoad: () => {
+        if (refuse !== null) throw refuse;
+      },
+    });
+    await rig.call({ type: "sleep", level: 1, mode: "abort" });
+    refuse = new GatewayError("source_unreadable", "gone");
+    await assert.rejects(rig.call({ type: "wakeUp", tags: null }), /gone/);
+    assert.equal(await rig.call({ type: "isSleeping" }), true);
+    await assert.rejects(rig.call({ type: "gather", groups: "all" }), /asleep/);
+    refuse = null;
+    await rig.call({ type: "wakeUp", tags: null });
+    assert.equal(textOf(await rig.ended(rig.generate(ask()))), BASE);
   });
   test("the prefix cache is not reset under running requests", async () => {
     const rig = await createRig();

@@ -161,6 +161,24 @@ describe("dying", () => {
     assert.deepEqual(events[0], { type: "start", weightVersion: 3, weightDigest: digestOf(NEW) });
     await rig.engine.stop({ signal: soon() });
   });
+  test("the last directive outlives the worker, and what is heard of it is what the worker now is", async () => {
+    const rig = await started();
+    const { residency } = rig.engine;
+    assert.ok(residency?.latest !== undefined);
+    assert.equal(residency.latest()?.budgetBytes, undefined);
+    const report = await residency.apply({ maxInCpuBytes: 12_345 }, { signal: soon() });
+    assert.equal(report.budgetBytes, 12_345);
+    assert.equal(residency.latest()?.budgetBytes, 12_345);
+    await assert.rejects(residency.apply({ maxInCpuBytes: -1 }, { signal: soon() }), { code: "invalid_value" });
+    rig.children[0]?.end({ code: null, signal: "SIGKILL" });
+    await rig.until("down", () => rig.notices.length === 1);
+    assert.equal(residency.latest(), null);
+    await rig.until("up again", () => rig.notices.at(-1)?.type === "up");
+    const load = rig.children.at(-1)?.received.find(({ type }) => type === "load");
+    assert.deepEqual(load?.type === "load" && load.residency, { maxInCpuBytes: 12_345 });
+    assert.equal((await residency.report({ signal: soon() })).budgetBytes, 12_345);
+    await rig.engine.stop({ signal: soon() });
+  });
   test("while it is down, calls and probes say why", async () => {
     const rig = await started();
     rig.children[0]?.end({ code: 70, signal: null });

@@ -126,6 +126,22 @@ describe("a model in tiers", { skip: elsewhere }, () => {
     layered.release();
   });
 
+  test("pinned weights are the same weights", async () => {
+    const plain = await load(NANO, {});
+    const model = await load(NANO, { pinMemory: true });
+    const residency = model.residency!;
+    residency.wake();
+    assert.deepEqual(speak(model), speak(plain));
+    // RLIMIT_MEMLOCK may forbid it: then for all groups of this size.
+    const pinned = residency.report().groups.map((group) => group.pinned);
+    assert.ok(pinned.every(Boolean) || pinned.filter(Boolean).length < pinned.length);
+    residency.apply({ groups: { "layers.0": "disk", "layers.1": "disk" } });
+    assert.ok(residency.report().groups.every((group) => !group.pinned));
+    assert.deepEqual(speak(model), speak(plain));
+    model.release();
+    plain.release();
+  });
+
   test("directives change in place; refused ones change nothing", async () => {
     const model = await load(NANO, { groups: { "layers.1": "disk" } });
     const residency = model.residency!;

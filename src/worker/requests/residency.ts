@@ -10,7 +10,7 @@ import { checkDirective, isPlain, unknownGroup } from "../residency/plan-tiers.t
 import type { Scheduler } from "./scheduler.ts";
 import type { ServedWeights } from "./served-weights.ts";
 
-/** 0: awake. 1: not in memory. 2: discarded; loaded again when all is awake, unless other weights came before. */
+/** 0: awake. 1: not in memory. 2: discarded. */
 type Level = 0 | 1 | 2;
 
 const NO_SIGNAL = new AbortController().signal;
@@ -22,6 +22,8 @@ export class WeightResidency {
   #asleep: Level = 0;
   /** false: the model that serves is released, and only what is known of it is left. */
   #loaded = true;
+  /** Nobody is to load these weights before all is awake: others may come first. */
+  #discarded = false;
   /** Counted by models that are gone. */
   #past = { pageIns: 0, tokens: 0 };
   #turn: Promise<unknown> = Promise.resolve();
@@ -38,7 +40,7 @@ export class WeightResidency {
     const { pageIns } = this.#past;
     const { maxInCpuBytes } = directive;
     const budget = maxInCpuBytes === undefined ? {} : { budgetBytes: maxInCpuBytes };
-    if (!this.#loaded && this.#asleep === 2) {
+    if (this.#discarded) {
       return { groups: [], bytes: { device: 0, cpu: 0, disk: 0 }, ...budget, pageIns, tokens, gathered: 0 };
     }
     if (model.residency !== undefined && this.#loaded) {
@@ -106,7 +108,7 @@ export class WeightResidency {
   /** Gives the memory of the weights back. No step may run before `wake` and `ensureLoaded`. */
   sleep(level: 1 | 2): Promise<void> {
     return this.#exclusive(async () => {
-      this.#asleep = level === 2 || this.#asleep === 2 ? 2 : 1;
+      this.#asleep = level === 2 || this.#discarded ? 2 : 1;
       this.#rest();
       giveMemoryBack();
     });
@@ -115,11 +117,9 @@ export class WeightResidency {
   /** The weights are to be in memory again; discarded ones when `ensureLoaded` is called. */
   wake(): Promise<void> {
     return this.#exclusive(async () => {
-      if (this.#asleep === 1) {
-        if (!this.#loaded) await this.#reload(NO_SIGNAL);
-        this.#asleep = 0;
-        this.#serve(this.#weights.model);
-      }
+      if (!this.#loaded && !this.#discarded) await this.#reload(NO_SIGNAL);
+      this.#asleep = 0;
+      if (this.#loaded) this.#serve(this.#weights.model);
     });
   }
 
@@ -141,6 +141,7 @@ export class WeightResidency {
   /** A switch of weights is done. */
   arrived(model: LoadedModel): void {
     this.#loaded = true;
+    this.#discarded = false;
     if (this.#asleep === 0) this.#serve(model);
     else this.#rest();
     // A layered model's past is files and pages; the old one's memory is worth having back at once.
@@ -167,6 +168,7 @@ export class WeightResidency {
     if (this.#loaded) this.#past.pageIns += model.residency?.report().pageIns ?? 0;
     model.release();
     this.#loaded = false;
+    this.#discarded = this.#asleep === 2;
   }
 
   async #reload(signal: AbortSignal): Promise<void> {
@@ -174,6 +176,7 @@ export class WeightResidency {
       const old = this.#scheduler.swapModel(model);
       this.leaving(old);
       this.#loaded = true;
+      this.#discarded = false;
       return old;
     }, signal);
     this.#serve(this.#weights.model);
