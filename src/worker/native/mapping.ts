@@ -63,6 +63,7 @@ function loadLibc() {
     unlink: call("unlink", "int", ["void *"]),
     close: call("close", "int", ["int"]),
     pwrite: call("pwrite", "int64", ["int", "uint64", "uint64", "int64"]),
+    pwriteFrom: call("pwrite", "int64", ["int", "void *", "uint64", "int64"]),
     fallocate: call("fallocate", "int", ["int", "int", "int64", "int64"]),
     memcpy: call("memcpy", "uint64", ["uint64", "uint64", "uint64"]),
     copyFrom: call("memcpy", "uint64", ["uint64", "void *", "uint64"]),
@@ -156,12 +157,12 @@ export class Spool {
 
   /** Writes values of JavaScript's memory to the file. */
   writeValues(offset: number, values: ArrayBufferView): void {
-    const scratch = new Region(values.byteLength);
-    try {
-      copyTo(scratch.base, values);
-      this.write(offset, scratch.base, values.byteLength);
-    } finally {
-      scratch.release();
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (let done = 0; done < bytes.length; ) {
+      const rest = bytes.subarray(done);
+      const count = Number(openLibc().pwriteFrom(this.#fd, rest, rest.length, offset + done));
+      if (count <= 0) throw failed(`Weights could not be written to ${this.#directory}`);
+      done += count;
     }
   }
 
