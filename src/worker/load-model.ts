@@ -161,7 +161,10 @@ async function loadPlain(options: PlainOptions): Promise<{
     initializers: tensors,
   });
   // The packed copies live in the session; ours of the same weights may go (measured: a session never reads them again).
+  const floats = new Set(toWeightPlan(config).map(({ name }) => name));
   for (const name of packed) {
+    // Products with codes in float32 read the codes themselves.
+    if (activations === "float32" && !floats.has(name)) continue;
     const tensor = tensors.get(name)!;
     tensor.release();
     freeMemory(tensor.data);
