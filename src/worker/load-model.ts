@@ -124,7 +124,7 @@ function refuseTiers(
   if (coded === undefined) return;
   throw new GatewayError(
     "unsupported",
-    `Weights in tiers are float32, and ${coded.parts[0]?.name} of this model is held quantised; quantise nothing, or keep all weights in memory.`,
+    `Weights in tiers are float32, and ${coded.parts[0]?.name} of this model is held quantised; use --quantize none, or keep all weights in memory.`,
     { param: "max_in_cpu" },
   );
 }
