@@ -2221,6 +2221,25 @@ export interface components {
             in_flight: number;
             models: string[];
             last_error: string | null;
+            /** @description null for servers whose weights are not ours to move. */
+            residency: {
+                /** @description Weights by tier, as float32, every byte once. On a CPU device and cpu are one: cpu. */
+                bytes: {
+                    device: number;
+                    cpu: number;
+                    disk: number;
+                };
+                /** @description Memory that weights may take (`--max-in-cpu`); null: no limit. */
+                budget_bytes: number | null;
+                /** @description Groups of weights read from disk for a step, since the worker started. */
+                page_ins: number;
+                /** @description Tokens computed since the worker started, of prompts and of outputs. */
+                tokens: number;
+                /** @description null before the first token. */
+                page_ins_per_token: number | null;
+                /** @description Groups that are in memory only for a generation lease. */
+                gathered: number;
+            } | null;
             details: {
                 [key: string]: string | number | boolean | null;
             };
@@ -5982,8 +6001,9 @@ export interface operations {
     sleep: {
         parameters: {
             query?: {
-                /** @description Default 1. */
+                /** @description 0: only stop generating. 1: give the memory of weights and KV cache back; waking restores the weights. 2: discard the weights; they are loaded again when all is awake, unless a sync brought others before. Default 1. */
                 level?: number;
+                /** @description What becomes of running requests, as in `/pause`. Default abort. */
                 mode?: "abort" | "wait" | "keep";
             };
             header?: never;
@@ -6937,6 +6957,18 @@ export interface operations {
                      *             "tide-nano"
                      *           ],
                      *           "last_error": null,
+                     *           "residency": {
+                     *             "bytes": {
+                     *               "device": 0,
+                     *               "cpu": 984576,
+                     *               "disk": 3214336
+                     *             },
+                     *             "budget_bytes": 1048576,
+                     *             "page_ins": 1240,
+                     *             "tokens": 310,
+                     *             "page_ins_per_token": 4,
+                     *             "gathered": 0
+                     *           },
                      *           "details": {
                      *             "device": "cpu"
                      *           }
@@ -7040,6 +7072,18 @@ export interface operations {
                      *             "tide-nano"
                      *           ],
                      *           "last_error": null,
+                     *           "residency": {
+                     *             "bytes": {
+                     *               "device": 0,
+                     *               "cpu": 984576,
+                     *               "disk": 3214336
+                     *             },
+                     *             "budget_bytes": 1048576,
+                     *             "page_ins": 1240,
+                     *             "tokens": 310,
+                     *             "page_ins_per_token": 4,
+                     *             "gathered": 0
+                     *           },
                      *           "details": {
                      *             "device": "cpu"
                      *           }
@@ -7146,6 +7190,7 @@ export interface operations {
                      *         "tide-nano"
                      *       ],
                      *       "last_error": null,
+                     *       "residency": null,
                      *       "details": {}
                      *     }
                      */
@@ -7267,6 +7312,18 @@ export interface operations {
                      *         "tide-nano"
                      *       ],
                      *       "last_error": null,
+                     *       "residency": {
+                     *         "bytes": {
+                     *           "device": 0,
+                     *           "cpu": 984576,
+                     *           "disk": 3214336
+                     *         },
+                     *         "budget_bytes": 1048576,
+                     *         "page_ins": 1240,
+                     *         "tokens": 310,
+                     *         "page_ins_per_token": 4,
+                     *         "gathered": 0
+                     *       },
                      *       "details": {
                      *         "device": "cpu"
                      *       }
@@ -7474,6 +7531,18 @@ export interface operations {
                      *         "tide-nano"
                      *       ],
                      *       "last_error": null,
+                     *       "residency": {
+                     *         "bytes": {
+                     *           "device": 0,
+                     *           "cpu": 984576,
+                     *           "disk": 3214336
+                     *         },
+                     *         "budget_bytes": 1048576,
+                     *         "page_ins": 1240,
+                     *         "tokens": 310,
+                     *         "page_ins_per_token": 4,
+                     *         "gathered": 0
+                     *       },
                      *       "details": {
                      *         "device": "cpu"
                      *       }
@@ -7597,6 +7666,7 @@ export interface operations {
                      *         "tide-nano"
                      *       ],
                      *       "last_error": null,
+                     *       "residency": null,
                      *       "details": {}
                      *     }
                      */

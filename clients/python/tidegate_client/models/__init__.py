@@ -184,6 +184,8 @@ from .server_event_type import ServerEventType
 from .server_info_config_format import ServerInfoConfigFormat
 from .server_kind import ServerKind
 from .server_list import ServerList
+from .server_residency_type_0 import ServerResidencyType0
+from .server_residency_type_0_bytes import ServerResidencyType0Bytes
 from .server_state import ServerState
 from .sleep_mode import SleepMode
 from .start_sync import StartSync
@@ -419,6 +421,8 @@ __all__ = (
     "ServerInfoConfigFormat",
     "ServerKind",
     "ServerList",
+    "ServerResidencyType0",
+    "ServerResidencyType0Bytes",
     "ServerState",
     "SleepMode",
     "StartSync",

@@ -11,6 +11,7 @@ from ..models.server_state import ServerState, check_server_state
 
 if TYPE_CHECKING:
     from ..models.server_details import ServerDetails
+    from ..models.server_residency_type_0 import ServerResidencyType0
 
 
 T = TypeVar("T", bound="Server")
@@ -30,6 +31,7 @@ class Server:
         in_flight (int):
         models (list[str]):
         last_error (None | str):
+        residency (None | ServerResidencyType0): null for servers whose weights are not ours to move.
         details (ServerDetails):
     """
 
@@ -43,10 +45,13 @@ class Server:
     in_flight: int
     models: list[str]
     last_error: None | str
+    residency: None | ServerResidencyType0
     details: ServerDetails
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.server_residency_type_0 import ServerResidencyType0
+
         id = self.id
 
         kind: str = self.kind
@@ -71,6 +76,12 @@ class Server:
         last_error: None | str
         last_error = self.last_error
 
+        residency: dict[str, Any] | None
+        if isinstance(self.residency, ServerResidencyType0):
+            residency = self.residency.to_dict()
+        else:
+            residency = self.residency
+
         details = self.details.to_dict()
 
         field_dict: dict[str, Any] = {}
@@ -87,6 +98,7 @@ class Server:
                 "in_flight": in_flight,
                 "models": models,
                 "last_error": last_error,
+                "residency": residency,
                 "details": details,
             }
         )
@@ -96,6 +108,7 @@ class Server:
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.server_details import ServerDetails
+        from ..models.server_residency_type_0 import ServerResidencyType0
 
         d = dict(src_dict)
         id = d.pop("id")
@@ -138,6 +151,21 @@ class Server:
 
         last_error = _parse_last_error(d.pop("last_error"))
 
+        def _parse_residency(data: object) -> None | ServerResidencyType0:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                residency_type_0 = ServerResidencyType0.from_dict(data)
+
+                return residency_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | ServerResidencyType0, data)
+
+        residency = _parse_residency(d.pop("residency"))
+
         details = ServerDetails.from_dict(d.pop("details"))
 
         server = cls(
@@ -151,6 +179,7 @@ class Server:
             in_flight=in_flight,
             models=models,
             last_error=last_error,
+            residency=residency,
             details=details,
         )
 

@@ -102,8 +102,10 @@ def sync_detailed(
     """Stop generating and give memory back
 
     Args:
-        level (int | Unset): Default 1.
-        mode (SleepMode | Unset):
+        level (int | Unset): 0: only stop generating. 1: give the memory of weights and KV cache
+            back; waking restores the weights. 2: discard the weights; they are loaded again when all
+            is awake, unless a sync brought others before. Default 1.
+        mode (SleepMode | Unset): What becomes of running requests, as in `/pause`. Default abort.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -134,8 +136,10 @@ def sync(
     """Stop generating and give memory back
 
     Args:
-        level (int | Unset): Default 1.
-        mode (SleepMode | Unset):
+        level (int | Unset): 0: only stop generating. 1: give the memory of weights and KV cache
+            back; waking restores the weights. 2: discard the weights; they are loaded again when all
+            is awake, unless a sync brought others before. Default 1.
+        mode (SleepMode | Unset): What becomes of running requests, as in `/pause`. Default abort.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,8 +165,10 @@ async def asyncio_detailed(
     """Stop generating and give memory back
 
     Args:
-        level (int | Unset): Default 1.
-        mode (SleepMode | Unset):
+        level (int | Unset): 0: only stop generating. 1: give the memory of weights and KV cache
+            back; waking restores the weights. 2: discard the weights; they are loaded again when all
+            is awake, unless a sync brought others before. Default 1.
+        mode (SleepMode | Unset): What becomes of running requests, as in `/pause`. Default abort.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -191,8 +197,10 @@ async def asyncio(
     """Stop generating and give memory back
 
     Args:
-        level (int | Unset): Default 1.
-        mode (SleepMode | Unset):
+        level (int | Unset): 0: only stop generating. 1: give the memory of weights and KV cache
+            back; waking restores the weights. 2: discard the weights; they are loaded again when all
+            is awake, unless a sync brought others before. Default 1.
+        mode (SleepMode | Unset): What becomes of running requests, as in `/pause`. Default abort.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
