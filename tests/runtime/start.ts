@@ -15,7 +15,8 @@ export interface Started {
 /** Settings by field name, as in `parseConfig`. */
 export type Start = (settings: Readonly<Record<string, unknown>>) => Promise<Started>;
 
-async function loadPlatform(): Promise<Platform> {
+/** The platform of the runtime that runs the test; another one would change its globals. */
+export async function loadPlatform(): Promise<Platform> {
   if ("Bun" in globalThis) return (await import("../../src/platform/bun.ts")).platform;
   if ("Deno" in globalThis) return (await import("../../src/platform/deno.ts")).platform;
   return (await import("../../src/platform/node.ts")).platform;

@@ -11,12 +11,12 @@ import { parseConfig } from "../../src/config.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
 import { type NamedTensor, VLLMClient, WeightSyncError } from "../../src/index.ts";
 import { currentPorts } from "../../src/platform/current-ports.ts";
-import { platform } from "../../src/platform/node.ts";
 import { type Dtype, tensorBytes } from "../../src/tensor/dtype.ts";
 import { NcclLibrary } from "../../src/worker/native/nccl-library.ts";
 import { buildFakeNccl } from "../native/build-fake.ts";
 import { NcclRanks } from "../native/nccl-ranks.ts";
 import { type NcclVllm, startNcclVllm } from "../native/nccl-vllm.ts";
+import { loadPlatform } from "../runtime/start.ts";
 
 const fake = buildFakeNccl();
 const skip = fake === undefined ? "needs Linux and a C compiler (cc)" : false;
@@ -86,7 +86,7 @@ async function open(ranks: readonly number[], settings: Record<string, unknown> 
   const gateway = createGateway(config, { ...(await currentPorts()), writeLine: () => {} });
   await gateway.start(AbortSignal.timeout(20_000));
   stops.push(() => gateway.stop());
-  const listener = await platform.listen(createApp(gateway), { host: "127.0.0.1", port: 0 });
+  const listener = await (await loadPlatform()).listen(createApp(gateway), { host: "127.0.0.1", port: 0 });
   stops.push(() => listener.closeNow());
   const { url } = listener;
   return {
