@@ -35,6 +35,8 @@ export class CallDeadline {
   readonly #seconds: number;
   readonly #startedAt: number;
   #request: Request | undefined;
+  /** Where the watch keeps it; -1 when it does not. The watch's own. */
+  slot = -1;
   /** Set by `settle`; an abort afterwards would reach nobody. */
   complete = false;
   /** True when the client went away before its answer was complete. */
@@ -106,7 +108,11 @@ interface StreamDeadline {
 export class CallWatch {
   readonly clock: Clock;
   readonly #late: boolean;
-  readonly #calls = new Set<CallDeadline>();
+  /**
+   * Those under way, in no order. An array with slots and not a `Set`: what is deleted from a `Set` stays reachable
+   * until that is rehashed, which kept the requests of a second alive at every garbage collection.
+   */
+  readonly #calls: CallDeadline[] = [];
   readonly #streams = new Set<StreamDeadline>();
   #ticking = false;
 
@@ -118,14 +124,20 @@ export class CallWatch {
 
   begin(request: Request, seconds: number): CallDeadline {
     const call = new CallDeadline(this, request, seconds, this.clock.monotonic());
-    this.#calls.add(call);
+    call.slot = this.#calls.push(call) - 1;
     if (!this.#late) call.listen();
     this.#arm();
     return call;
   }
 
   drop(call: CallDeadline): void {
-    this.#calls.delete(call);
+    const { slot } = call;
+    if (slot === -1) return;
+    call.slot = -1;
+    const last = this.#calls.pop();
+    if (last === undefined || last === call) return;
+    last.slot = slot;
+    this.#calls[slot] = last;
   }
 
   addStream(controller: WeakRef<AbortController>, at: number, seconds: number): void {
@@ -141,7 +153,7 @@ export class CallWatch {
 
   #tick(): void {
     const now = this.clock.monotonic();
-    for (const call of this.#calls) if (!call.tick(now)) this.#calls.delete(call);
+    for (const call of [...this.#calls]) if (call.slot !== -1 && !call.tick(now)) this.drop(call);
     for (const stream of this.#streams) {
       const controller = stream.controller.deref();
       if (controller !== undefined && now < stream.at) continue;
@@ -149,7 +161,7 @@ export class CallWatch {
       controller?.abort(deadlineExceeded(stream.seconds));
     }
     this.#ticking = false;
-    if (this.#calls.size > 0 || this.#streams.size > 0) this.#arm();
+    if (this.#calls.length > 0 || this.#streams.size > 0) this.#arm();
   }
 }
 
