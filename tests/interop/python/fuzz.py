@@ -38,6 +38,9 @@ def leads_elsewhere(case) -> bool:
     """Random URLs would make the gateway call strangers; DELETE and PATCH of a served replica would leave nothing to test."""
     if case.operation.path == "/api/servers" and case.method == "POST":
         return True
+    # A lease that is held makes every later sync wait for it, and in its streamed form the answer lasts as long as it.
+    if case.operation.path == "/api/generation-leases" and case.method == "POST":
+        return True
     if case.operation.path == "/api/servers/{id}" and case.method != "GET":
         return case.path_parameters.get("id") in workers
     source = case.body.get("source") if isinstance(case.body, dict) else None
