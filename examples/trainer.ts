@@ -49,15 +49,14 @@ const accelerator = createAccelerator({
   deepspeedConfig: { zero_optimization: { stage: 3, offload_param: device, offload_optimizer: device } },
 });
 // reference = prepare_deepspeed(model, accelerator, offload_to_cpu=True)
-const reference = await prepareDeepspeed(model, accelerator, { offloadToCpu: true });
+const reference = await prepareDeepspeed(await connectModel(client), accelerator, { offloadToCpu: true });
 console.log("offloaded:", reference.plan.bytes);
 
-// with unwrap_model_for_generation(served, accelerator, gather_deepspeed3_params=False) as unwrapped:
+// with unwrap_model_for_generation(reference, accelerator) as unwrapped:
 {
-  const served = await connectModel(client);
-  await using unwrapped = await unwrapModelForGeneration(served, accelerator, { gatherDeepspeed3Params: false });
+  await using unwrapped = await unwrapModelForGeneration(reference, accelerator);
   //     outputs = unwrapped.generate(prompts, params)
-  console.log("unwrapped:", await unwrapped.generate(prompts, params));
+  console.log("gathered:", await unwrapped.generate(prompts, params));
 }
 
 // client.close_communicator()

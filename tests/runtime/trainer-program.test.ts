@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => served?.stop());
 
-test("the whole program: sync, chat format, offload, unwrapped generation", { timeout: 120_000 }, async () => {
+test("the whole program: sync, chat format, offload, gathered generation", { timeout: 120_000 }, async () => {
   const child = spawn(process.execPath, runArguments("examples/trainer.ts"), {
     cwd: repository,
     env: { ...process.env, TIDEGATE_URL: served.url, NO_COLOR: "1" },
@@ -32,5 +32,5 @@ test("the whole program: sync, chat format, offload, unwrapped generation", { ti
   assert.doesNotMatch(line("before:"), /= 42\.[\s\S]*= 82\./);
   assert.match(line("version 1 over http, world size 2:"), /= 42\.[\s\S]*= 82\./);
   assert.match(line("offloaded:"), /cpu: [1-9]/);
-  assert.match(line("unwrapped:"), /= 42\.[\s\S]*= 82\./);
+  assert.match(line("gathered:"), /= 42\.[\s\S]*= 82\./);
 });
