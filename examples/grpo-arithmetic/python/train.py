@@ -83,7 +83,6 @@ def main():
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--updates", type=int, default=4, help="optimiser steps per batch of rollouts")
-    parser.add_argument("--kl", type=float, default=0.0, help="weight of the KL term against the first model; 0 = none")
     parser.add_argument("--evaluate-every", type=int, default=5)
     parser.add_argument("--rollouts", choices=["auto", "trl", "requests"], default="auto")
     args = parser.parse_args()
@@ -93,7 +92,6 @@ def main():
     name, sample = rollouts.choose(args.url, args.rollouts)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
-    reference = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval() if args.kl else None
     # float32 master copies; the model computes with their bfloat16 values, as the server does.
     named = list(model.named_parameters())
     masters = [parameter.detach().clone().requires_grad_() for _, parameter in named]
@@ -136,7 +134,6 @@ def main():
         deltas = (no_grad_logprobs(model, ids) - old).abs() * mask
         mean = float(deltas.sum() / mask.sum())
         assert mean <= LOGPROB_TOLERANCE, f"mean |Δ logprob| is {mean}: the two do not have the same weights"
-        first = no_grad_logprobs(reference, ids) if reference is not None else None
 
         teaching = advantages.nonzero()[:, 0]
         clipped = 0.0
@@ -149,9 +146,6 @@ def main():
             new = logprobs(model, ids[rows])
             ratio = (new - old[rows]).exp()
             objective = torch.minimum(ratio * advantage, ratio.clamp(1 - CLIP_LOW, 1 + CLIP_HIGH) * advantage)
-            if first is not None:
-                away = first[rows] - new
-                objective = objective - args.kl * (away.exp() - away - 1)
             model.zero_grad()
             (-(objective * mask[rows]).sum() / tokens).backward()
             for master, (_, parameter) in zip(masters, named):
