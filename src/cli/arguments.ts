@@ -18,6 +18,15 @@ export interface Parsed {
   readonly positionals: readonly string[];
 }
 
+/** How many positional arguments a command takes, and what they are called when one is missing. */
+export interface Positionals {
+  readonly least: number;
+  readonly most: number;
+  readonly called: string;
+}
+
+const NO_POSITIONALS: Positionals = { least: 0, most: 0, called: "" };
+
 /** Every command understands it. */
 export const HELP: Options = { help: { help: "Show this text." } };
 
@@ -46,7 +55,7 @@ export function toSuggestion(word: string, known: readonly string[]): string | u
 export function parseArguments(
   args: readonly string[],
   options: Options,
-  positionals: { readonly least: number; readonly most: number; readonly called: string },
+  positionals: Positionals = NO_POSITIONALS,
 ): Parsed {
   const known = { ...options, ...HELP };
   for (const arg of args) {

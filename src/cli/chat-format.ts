@@ -3,7 +3,8 @@ import { ChatFormatRequest, type ChatFormatResult } from "../contract/control/ch
 import { GatewayError } from "../errors.ts";
 import { applyChatFormat } from "../platform/checkpoints.ts";
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
+import { createCommand } from "./command.ts";
 import { type Command, OperationError, UsageError } from "./io.ts";
 
 const OPTIONS: Options = {
@@ -13,14 +14,6 @@ const OPTIONS: Options = {
   seed: { value: "N", help: "Of the small noise in the new rows. Default: 0." },
   json: { help: "Print the result as JSON." },
 };
-
-const help = (): string =>
-  toHelp(
-    "chat-format DIR --out DIR [options]",
-    "Writes a copy of a Hugging Face model directory that is set up for chat, as TRL's setup_chat_format does it:\n" +
-      "special tokens and their ids, the template, an embedding of the right size. DIR is only read.",
-    OPTIONS,
-  );
 
 /** A whole number; the bounds are the contract's. */
 function toInteger(name: string, value: unknown): number | undefined {
@@ -65,15 +58,15 @@ function showResult({ output, token_ids, tokens, embedding_rows: rows, files }: 
 }
 
 /** The command. Ends with 2 for what was typed wrong, with 4 when the directory cannot be read or written. */
-export const chatFormat: Command = {
+export const chatFormat: Command = createCommand({
   summary: "Set up a model directory for chat.",
-  help,
-  async run(args, io) {
-    const { values, positionals } = parseArguments(args, OPTIONS, { least: 1, most: 1, called: "DIR" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "chat-format DIR --out DIR [options]",
+  about:
+    "Writes a copy of a Hugging Face model directory that is set up for chat, as TRL's setup_chat_format does it:\n" +
+    "special tokens and their ids, the template, an embedding of the right size. DIR is only read.",
+  options: OPTIONS,
+  positionals: { least: 1, most: 1, called: "DIR" },
+  async run({ values, positionals }, io) {
     const request = toRequest(positionals[0]!, values);
     const stop = new AbortController();
     const unsubscribe = io.onInterrupt(() => stop.abort(new OperationError("interrupted; nothing was written")));
@@ -88,4 +81,4 @@ export const chatFormat: Command = {
       unsubscribe();
     }
   },
-};
+});

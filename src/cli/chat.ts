@@ -1,7 +1,8 @@
 /** `tidegate chat`: a conversation in the terminal, token by token. */
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
 import { CLIENT_OPTIONS, createClient, type GatewayClient } from "./client.ts";
+import { createCommand } from "./command.ts";
 import { readEvents } from "./events.ts";
 import { type Command, type Io, OperationError, UsageError } from "./io.ts";
 
@@ -12,9 +13,6 @@ const OPTIONS: Options = {
   "max-tokens": { value: "N", help: "Limit of one answer." },
   temperature: { value: "N", help: "0 always takes the most probable token. Default: the model's own." },
 };
-
-const help = (): string =>
-  toHelp("chat [options]", "Talks to a model. /new forgets the conversation, /exit or end of input ends it.", OPTIONS);
 
 interface Message {
   readonly role: "system" | "user" | "assistant";
@@ -71,15 +69,12 @@ async function answer(client: GatewayClient, body: object, io: Io): Promise<stri
 }
 
 /** The command. */
-export const chat: Command = {
+export const chat: Command = createCommand({
   summary: "Talk to a model in the terminal.",
-  help,
-  async run(args, io) {
-    const { values } = parseArguments(args, OPTIONS, { least: 0, most: 0, called: "" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "chat [options]",
+  about: "Talks to a model. /new forgets the conversation, /exit or end of input ends it.",
+  options: OPTIONS,
+  async run({ values }, io) {
     const maxTokens = toNumber(values, "max-tokens");
     const temperature = toNumber(values, "temperature");
     const client = createClient(values, io);
@@ -108,4 +103,4 @@ export const chat: Command = {
     }
     return EXIT.done;
   },
-};
+});

@@ -1,6 +1,7 @@
 /** `tidegate doctor`: what it found, what would fail, and the mend for each. Changes nothing. */
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
+import { createCommand } from "./command.ts";
 import { judgeLoss, type LossTable, measureLoss, showLoss } from "./doctor-loss.ts";
 import { checkMachine } from "./doctor-machine.ts";
 import { checkModel } from "./doctor-model.ts";
@@ -30,9 +31,6 @@ const OPTIONS: Options = {
   json: { help: "Print the findings as JSON." },
 };
 
-const help = (): string =>
-  toHelp("doctor [options]", "Looks at this machine, a model and upstream servers, and says what would fail.", OPTIONS);
-
 const MARK = { ok: "ok  ", warning: "warn", failure: "FAIL" } as const;
 
 /** Findings as text: one line each, the mend below. */
@@ -44,15 +42,12 @@ export const showFindings = (findings: readonly Finding[]): string =>
     .join("");
 
 /** The command. Ends with 4 when something would fail. */
-export const doctor: Command = {
+export const doctor: Command = createCommand({
   summary: "Find what would fail, and how to mend it.",
-  help,
-  async run(args, io) {
-    const { values } = parseArguments(args, OPTIONS, { least: 0, most: 0, called: "" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "doctor [options]",
+  about: "Looks at this machine, a model and upstream servers, and says what would fail.",
+  options: OPTIONS,
+  async run({ values }, io) {
     const port = Number(values.port ?? 8000);
     const findings = await checkMachine(io.ports, port);
     let table = "";
@@ -84,4 +79,4 @@ export const doctor: Command = {
     else io.out(`${showFindings(findings)}${table}`);
     return findings.some(({ level }) => level === "failure") ? EXIT.failed : EXIT.done;
   },
-};
+});

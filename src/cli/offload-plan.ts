@@ -3,7 +3,8 @@ import type { OffloadPlan } from "../contract/control/offload-plans.ts";
 import { GatewayError } from "../errors.ts";
 import { planLaunchFile } from "../platform/checkpoints.ts";
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
+import { createCommand } from "./command.ts";
 import { type Command, OperationError, UsageError } from "./io.ts";
 
 const COMPAT = "trl-0.15";
@@ -14,14 +15,6 @@ const OPTIONS: Options = {
   compat: { value: "NAME", help: `"${COMPAT}": exactly what TRL 0.15 hands to DeepSpeed, known defects included.` },
   json: { help: "Print the plan as JSON." },
 };
-
-const help = (): string =>
-  toHelp(
-    "offload-plan DEEPSPEED.json|ACCELERATE.yaml --model DIR [options]",
-    "Resolves a DeepSpeed configuration as TRL's prepare_deepspeed does it, for a model that only generates, and shows\n" +
-      "where each group of its weights would live. Takes DeepSpeed's own file or the one of accelerate launch.",
-    OPTIONS,
-  );
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -67,16 +60,15 @@ function showPlan({ config, groups, bytes, notes, residency, model, unknown_keys
 }
 
 /** The command. Ends with 2 for what was typed wrong or a configuration that is refused, with 4 when a file cannot be read. */
-export const offloadPlan: Command = {
+export const offloadPlan: Command = createCommand({
   summary: "Show what a DeepSpeed configuration means for a model.",
-  help,
-  async run(args, io) {
-    const called = "DEEPSPEED.json or ACCELERATE.yaml";
-    const { values, positionals } = parseArguments(args, OPTIONS, { least: 1, most: 1, called });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "offload-plan DEEPSPEED.json|ACCELERATE.yaml --model DIR [options]",
+  about:
+    "Resolves a DeepSpeed configuration as TRL's prepare_deepspeed does it, for a model that only generates, and shows\n" +
+    "where each group of its weights would live. Takes DeepSpeed's own file or the one of accelerate launch.",
+  options: OPTIONS,
+  positionals: { least: 1, most: 1, called: "DEEPSPEED.json or ACCELERATE.yaml" },
+  async run({ values, positionals }, io) {
     if (typeof values.model !== "string") throw new UsageError("--model is missing: a Hugging Face model directory");
     if (values.compat !== undefined && values.compat !== COMPAT) {
       throw new UsageError(`--compat must be "${COMPAT}", got "${values.compat}"`);
@@ -95,4 +87,4 @@ export const offloadPlan: Command = {
       throw failed ? new OperationError(error.message) : error;
     }
   },
-};
+});

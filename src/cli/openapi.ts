@@ -3,22 +3,18 @@
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
+import { createCommand } from "./command.ts";
 import { type Command, OperationError } from "./io.ts";
 
 const OPTIONS: Options = { yaml: { help: "YAML instead of JSON." } };
-const help = (): string => toHelp("openapi [options]", "Prints the OpenAPI 3.1 document of all routes.", OPTIONS);
-
 /** The command. */
-export const openapi: Command = {
+export const openapi: Command = createCommand({
   summary: "Print the OpenAPI document.",
-  help,
-  async run(args, io) {
-    const { values } = parseArguments(args, OPTIONS, { least: 0, most: 0, called: "" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "openapi [options]",
+  about: "Prints the OpenAPI 3.1 document of all routes.",
+  options: OPTIONS,
+  async run({ values }, io) {
     const path = fileURLToPath(new URL("../../openapi/openapi.json", import.meta.url));
     const text = await io.ports.files!.readText(path).catch((cause) => {
       throw new OperationError(`cannot read ${path}: ${(cause as Error).message}`);
@@ -26,4 +22,4 @@ export const openapi: Command = {
     io.out(values.yaml === true ? stringify(JSON.parse(text)) : text);
     return EXIT.done;
   },
-};
+});

@@ -1,6 +1,7 @@
 /** `tidegate serve`: reads the settings and hands over to the platform. */
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
+import { createCommand } from "./command.ts";
 import type { Command } from "./io.ts";
 import { loadPlatform } from "./runtime.ts";
 import { readSettings, SETTING_OPTIONS, showSettings } from "./settings.ts";
@@ -10,25 +11,16 @@ const OPTIONS: Options = {
   check: { help: "Check the settings, print the effective ones with secrets hidden, and end." },
 };
 
-const help = (): string =>
-  toHelp(
-    "serve [options]",
-    "Serves a model of this machine, or the vLLM servers named with --upstream, under one URL.\n" +
-      "Without --model and --upstream it serves the shipped model tide-nano.\n" +
-      "Every option is also an environment name: --max-model-len is TIDEGATE_MAX_MODEL_LEN.",
-    OPTIONS,
-  );
-
 /** The command. */
-export const serve: Command = {
+export const serve: Command = createCommand({
   summary: "Serve a model or a fleet of vLLM servers over HTTP.",
-  help,
-  async run(args, io) {
-    const { values } = parseArguments(args, OPTIONS, { least: 0, most: 0, called: "" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "serve [options]",
+  about:
+    "Serves a model of this machine, or the vLLM servers named with --upstream, under one URL.\n" +
+    "Without --model and --upstream it serves the shipped model tide-nano.\n" +
+    "Every option is also an environment name: --max-model-len is TIDEGATE_MAX_MODEL_LEN.",
+  options: OPTIONS,
+  async run({ values }, io) {
     const settings = await readSettings(values, io.env, io.ports.files!);
     if (values.check === true) {
       io.out(showSettings(settings));
@@ -37,4 +29,4 @@ export const serve: Command = {
     const { serve: serveGateway } = await import("../platform/serve.ts");
     return await serveGateway(await loadPlatform(), settings.config);
   },
-};
+});

@@ -1,16 +1,15 @@
 /** `tidegate servers`: the replicas as a table. */
 import type { Server } from "../contract/control/servers.ts";
 import { EXIT } from "../platform/run.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
 import { CLIENT_OPTIONS, createClient } from "./client.ts";
+import { createCommand } from "./command.ts";
 import type { Command } from "./io.ts";
 
 const OPTIONS: Options = {
   ...CLIENT_OPTIONS,
   json: { help: "Print the JSON of GET /api/servers." },
 };
-
-const help = (): string => toHelp("servers [options]", "Lists the replicas behind a gateway.", OPTIONS);
 
 const COLUMNS: readonly (readonly [string, (server: Server) => string])[] = [
   ["ID", ({ id }) => id],
@@ -39,18 +38,15 @@ export function toTable(servers: readonly Server[]): string {
 }
 
 /** The command. */
-export const servers: Command = {
+export const servers: Command = createCommand({
   summary: "List the replicas behind a gateway.",
-  help,
-  async run(args, io) {
-    const { values } = parseArguments(args, OPTIONS, { least: 0, most: 0, called: "" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "servers [options]",
+  about: "Lists the replicas behind a gateway.",
+  options: OPTIONS,
+  async run({ values }, io) {
     const response = await createClient(values, io).send("GET", "/api/servers");
     const body = (await response.json()) as { servers: Server[] };
     io.out(values.json === true ? `${JSON.stringify(body, null, 2)}\n` : toTable(body.servers));
     return EXIT.done;
   },
-};
+});

@@ -3,8 +3,9 @@ import type { FleetEvent } from "../contract/control/fleet.ts";
 import type { WeightSync } from "../contract/control/weight-syncs.ts";
 import { EXIT } from "../platform/run.ts";
 import type { Files } from "../ports.ts";
-import { type Options, parseArguments, toHelp } from "./arguments.ts";
+import type { Options } from "./arguments.ts";
 import { CLIENT_OPTIONS, createClient, type GatewayClient } from "./client.ts";
+import { createCommand } from "./command.ts";
 import { readEvents } from "./events.ts";
 import { type Command, type Io, OperationError, UsageError } from "./io.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -19,14 +20,6 @@ const OPTIONS: Options = {
   partial: { help: "The files hold only some tensors; the others stay as they are." },
   upload: { help: "Send the bytes even when the gateway runs on this machine (it may be in a container)." },
 };
-
-const help = (): string =>
-  toHelp(
-    "sync DIR|FILE.safetensors [options]",
-    "Makes a model directory or a safetensors file the next weight version of the whole fleet.\n" +
-      "A gateway on this machine reads the path itself; to one elsewhere the file is sent.",
-    OPTIONS,
-  );
 
 /** "120s", "2m", "1h" or plain seconds → seconds. */
 export function parseSeconds(text: string): number {
@@ -119,15 +112,15 @@ async function start(
 }
 
 /** The command. */
-export const sync: Command = {
+export const sync: Command = createCommand({
   summary: "Put new weights on every replica, or on none.",
-  help,
-  async run(args, io) {
-    const { values, positionals } = parseArguments(args, OPTIONS, { least: 1, most: 1, called: "DIR or FILE" });
-    if (values.help === true) {
-      io.out(help());
-      return EXIT.done;
-    }
+  usage: "sync DIR|FILE.safetensors [options]",
+  about:
+    "Makes a model directory or a safetensors file the next weight version of the whole fleet.\n" +
+    "A gateway on this machine reads the path itself; to one elsewhere the file is sent.",
+  options: OPTIONS,
+  positionals: { least: 1, most: 1, called: "DIR or FILE" },
+  async run({ values, positionals }, io) {
     const client = createClient(values, io);
     const progress = createProgress(io.err, io.terminal);
     const sending = new AbortController();
@@ -150,4 +143,4 @@ export const sync: Command = {
       unsubscribe();
     }
   },
-};
+});
