@@ -12,19 +12,11 @@ import {
   type ToCommunicator,
   type WireLibraries,
 } from "./communicator-protocol.ts";
-import { encodeBytesFrame, encodeFrame, FrameReader } from "./frame.ts";
+import { encodeBytesFrame, encodeFrame } from "./frame.ts";
 import { NcclLibrary } from "./native/nccl-library.ts";
+import { createParent } from "./parent.ts";
 
-/** The exit codes that the owner shows: something unforeseen, or the pipe carried what is no frame. */
-const EXIT_FAILED = 70;
-const EXIT_PROTOCOL = 76;
-
-const { stdin, stdout } = process;
-
-function die(code: number, reason: string): never {
-  process.stderr.write(`communicator: ${reason}\n`);
-  process.exit(code);
-}
+const { stdout } = process;
 
 function send(message: FromCommunicator): Promise<void> {
   return new Promise((resolve) => {
@@ -69,24 +61,9 @@ function load({ nccl, cudart }: WireLibraries): NcclLibrary {
 const random = { uuid: () => crypto.randomUUID(), float: () => Math.random() };
 const core = new CommunicatorCore({ clock, random, send, load });
 
-const reader = new FrameReader();
-stdin.on("data", (chunk: Uint8Array) => {
-  let messages: unknown[];
-  try {
-    messages = reader.push(chunk);
-  } catch (error) {
-    return die(EXIT_PROTOCOL, error instanceof Error ? error.message : String(error));
-  }
-  for (const message of messages as ToCommunicator[]) {
-    if (message.type === "stop") void core.close().finally(() => process.exit(0));
-    else core.handle(message);
-  }
+createParent("communicator").serve((message: ToCommunicator) => {
+  if (message.type === "stop") void core.close().finally(() => process.exit(0));
+  else core.handle(message);
 });
-// The owner is gone: peers must not wait for a rank that nobody drives.
-for (const event of ["end", "close", "error"] as const) stdin.on(event, () => process.exit(0));
-stdout.on("error", () => process.exit(0));
-process.on("SIGINT", () => {});
-process.on("uncaughtException", (error) => die(EXIT_FAILED, error.stack ?? error.message));
-process.on("unhandledRejection", (error) => die(EXIT_FAILED, String(error)));
 
 void send({ type: "hello", protocol: COMMUNICATOR_PROTOCOL, pid: process.pid });

@@ -48,6 +48,12 @@ export const ROOMS: readonly Room[] = [
     rooms: [...PURE, PORT, "worker frames", "worker platform"],
     packages: ["node:", "onnxruntime-node", "koffi", "protobufjs", "@huggingface/gguf"],
   },
+  {
+    name: "worker platform",
+    files: /^src\/platform\/shared\/files\.ts$/,
+    rooms: COMMON,
+    packages: ["node:"],
+  },
   { name: "engine", files: /^src\/engine\//, rooms: [...PURE, PORT, "worker frames"], packages: [] },
   { name: "communicator", files: /^src\/communicator\//, rooms: [...PURE, PORT, "worker frames"], packages: [] },
   { name: "store", files: /^src\/store\//, rooms: [...PURE], packages: [] },
@@ -109,7 +115,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: "platform",
     files: /^src\/platform\//,
-    rooms: [...PURE, GATEWAY_TYPES, "gateway", "app"],
+    rooms: [...PURE, GATEWAY_TYPES, "worker platform", "gateway", "app"],
     packages: ["node:", "@hono/node-server", "undici"],
   },
   { name: "cli", files: /^src\/cli\//, rooms: [...COMMON, "platform"], packages: ["node:", "yaml", "zod"] },
