@@ -233,6 +233,14 @@ export interface TransferTarget {
   worldSize(includeDp: boolean, options: CallOptions): Promise<number>;
 }
 
+/** What an engine has to do at this moment. */
+export interface EngineActivity {
+  /** Sequences that are being computed. */
+  readonly running: number;
+  /** Sequences that wait for a slot, or for room in the KV cache. */
+  readonly waiting: number;
+}
+
 export interface TokenizeResult {
   readonly tokenIds: readonly number[];
   readonly tokenStrings: readonly string[];
@@ -250,6 +258,8 @@ export interface Engine {
   probe(options: CallOptions): Promise<void>;
   /** Of a start that is under way: bytes of weights read and to be read; null before and after. */
   readonly progress?: () => StageProgress | null;
+  /** What was last heard, at most some seconds ago; null while no worker serves. */
+  readonly activity?: () => EngineActivity | null;
   /** Subscribes to notices; returns the unsubscribe function. */
   subscribe(listener: (notice: EngineNotice) => void): () => void;
   readonly generate?: (request: GenerateRequest, options: CallOptions) => AsyncIterable<GenerateEvent>;

@@ -26,6 +26,13 @@ export function toResidency(summary: ResidencySummary | null): ServerResidency |
   };
 }
 
+/** What an engine last said it has to do, as facts among the others. */
+function toActivity({ activity }: Replica["engine"]): Server["details"] {
+  const heard = activity?.();
+  if (heard === undefined || heard === null) return {};
+  return { running_sequences: heard.running, waiting_sequences: heard.waiting };
+}
+
 /** One replica as `GET /api/servers/{id}` shows it. */
 export function toServer(replica: Replica): Server {
   return {
@@ -40,7 +47,7 @@ export function toServer(replica: Replica): Server {
     models: replica.info?.models.map((model) => model.id) ?? [],
     last_error: replica.lastError,
     residency: toResidency(replica.engine.residency?.latest?.() ?? null),
-    details: { ...replica.info?.details },
+    details: { ...replica.info?.details, ...toActivity(replica.engine) },
   };
 }
 

@@ -44,6 +44,11 @@ export function observeGateway(
     "Tokens that an embedded replica computed since its worker started.",
     ["replica"],
   );
+  const sequences = metrics.gauge(
+    "tidegate_sequences",
+    "Sequences that an embedded replica computes (running) or keeps waiting, as its last heartbeat said.",
+    ["replica", "state"],
+  );
   const open = metrics.gauge("tidegate_forwarded_streams", "Upstream streams that are passed on now.");
   const info = metrics.gauge("tidegate_info", "Always 1; the labels tell the runtime.", ["runtime"]);
   const memory = metrics.gauge("process_resident_memory_bytes", "Resident memory of the gateway process.");
@@ -53,6 +58,10 @@ export function observeGateway(
     version.set({}, fleet.published().version);
     open.set({}, streams.active);
     for (const { id, engine } of fleet.replicas()) {
+      const activity = engine.activity?.();
+      for (const state of activity === undefined ? [] : (["running", "waiting"] as const)) {
+        sequences.set({ replica: id, state }, activity?.[state] ?? 0);
+      }
       if (engine.residency?.latest === undefined) continue;
       const summary = engine.residency.latest();
       for (const tier of ["device", "cpu", "disk"] as const) {

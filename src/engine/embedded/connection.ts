@@ -17,7 +17,7 @@ import {
   type ToWorker,
   toSummary,
 } from "../../worker/protocol.ts";
-import type { ResidencyReport, ResidencySummary, StageProgress } from "../engine.ts";
+import type { EngineActivity, ResidencyReport, ResidencySummary, StageProgress } from "../engine.ts";
 import { EventQueue, INITIAL_CREDIT } from "./event-queue.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 
@@ -69,6 +69,7 @@ export class WorkerConnection {
   #gone: GatewayError | null = null;
   #hello: (error?: GatewayError) => void = () => {};
   #residency: ResidencySummary | null = null;
+  #activity: EngineActivity = { running: 0, waiting: 0 };
   /** Resolves with the worker's first word; rejects when it ends before. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone and everything under way has been failed with this error. */
@@ -108,6 +109,11 @@ export class WorkerConnection {
   /** What the worker last said of its weights; null before it has a model. */
   get residency(): ResidencySummary | null {
     return this.#residency;
+  }
+
+  /** What the worker last said it has to do. */
+  get activity(): EngineActivity {
+    return this.#activity;
   }
 
   /** A call's answer is newer than the last heartbeat. */
@@ -304,6 +310,7 @@ export class WorkerConnection {
         return;
       case "pong":
         if (message.residency !== null) this.#residency = message.residency;
+        this.#activity = { running: message.running, waiting: message.waiting };
         this.#pongs.get(message.sequence)?.();
         this.#pongs.delete(message.sequence);
         return;

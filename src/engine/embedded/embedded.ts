@@ -199,6 +199,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       if (!worker.loading) await worker.ping(signal);
     },
     progress: () => loading,
+    activity: () => (state.kind === "up" ? state.connection.activity : null),
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
