@@ -3,6 +3,7 @@
  * Pure: reading files, arguments and environment is the platform's and the CLI's work.
  */
 import { z } from "zod";
+import { PoolerConfigField } from "./contract/pooler.ts";
 import { SCOPES } from "./contract/scopes.ts";
 import { GatewayError, showValue } from "./errors.ts";
 
@@ -78,6 +79,9 @@ export const ConfigSchema = z.strictObject({
   maxModelLen: integer(1, 1_048_576)
     .optional()
     .describe("Tokens of prompt and output together; default: the model's own."),
+  poolerConfig: PoolerConfigField.prefault("{}").describe(
+    'How embedded replicas make embeddings, as JSON: {"pooling_type": "LAST" or "MEAN", "use_activation": true}.',
+  ),
   maxInCpu: bytes
     .optional()
     .describe(

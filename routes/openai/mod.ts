@@ -2,6 +2,7 @@
 import type { AnyRoute } from "../../src/http/define-route.ts";
 import { createChatCompletion } from "./chat-completions.ts";
 import { createCompletion } from "./completions.ts";
+import { createEmbedding } from "./embeddings.ts";
 import { getModel, listModels } from "./models.ts";
 import { detokenize, tokenize } from "./tokenize.ts";
 
@@ -10,6 +11,7 @@ export const openaiRoutes: readonly AnyRoute[] = [
   getModel,
   createCompletion,
   createChatCompletion,
+  createEmbedding,
   tokenize,
   detokenize,
 ];

@@ -32,6 +32,26 @@ export type Prompt =
       readonly addSpecialTokens: boolean;
     };
 
+/** One vector for a whole prompt, made of its hidden states after the final norm: the last token's, or the mean of all. */
+export type PoolingType = "last" | "mean";
+
+/** What an embedding is to be; in place of output tokens. */
+export interface Pooling {
+  readonly type: PoolingType;
+  /** Scale to length 1. */
+  readonly normalize: boolean;
+  /** Only the first so many numbers, before they are scaled; for Matryoshka models. undefined = all. */
+  readonly dimensions?: number;
+}
+
+/** How many tokens of a prompt are kept, and which. */
+export interface Truncation {
+  /** -1 = as many as the context takes. */
+  readonly tokens: number;
+  /** The side that is cut off. Default: left, of what is embedded right; special tokens at both ends then stay. */
+  readonly side?: "left" | "right";
+}
+
 export interface GenerateRequest {
   /** Goes to the log and to the upstream; unique per call. */
   readonly requestId: string;
@@ -39,6 +59,10 @@ export interface GenerateRequest {
   readonly sampling: SamplingParams;
   /** The prompt's own tokens come before the output in text and logprobs (completions' `echo`). */
   readonly echo: boolean;
+  /** Embed the prompts, generate nothing: each prompt gets one `embedding` event and one `finish`. */
+  readonly pooling?: Pooling;
+  /** Cut prompts that are longer; absent = refuse them. */
+  readonly truncate?: Truncation;
 }
 
 /** One candidate at one position. `rank` is 1 for the most probable token. */
@@ -87,6 +111,8 @@ export type GenerateEvent =
       /** One entry per token id. Present when `logprobs` was asked for. */
       readonly logprobs?: readonly PositionLogprobs[];
     }
+  /** Of a request with `pooling`, in place of deltas. */
+  | { readonly type: "embedding"; readonly prompt: number; readonly values: Float32Array }
   | {
       readonly type: "finish";
       readonly prompt: number;

@@ -39,7 +39,7 @@ export async function collectAnswer(
   for await (const event of events) {
     if (event.type === "end") span = { first: event.firstVersion, last: event.lastVersion };
     else if (event.type === "prompt") prompts[event.prompt] = event;
-    else if (event.type !== "start") {
+    else if (event.type === "delta" || event.type === "finish") {
       const sample = samples[event.prompt * shape.samples + event.sample];
       if (sample === undefined) continue;
       if (event.type === "finish") {

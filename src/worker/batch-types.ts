@@ -2,6 +2,7 @@
  * Between the request layer of the worker (text, stop strings, frames) and the batcher (slots, steps, sampling).
  * Everything here is token ids and numbers.
  */
+import type { PoolingType } from "../contract/generation.ts";
 import type { WeightDigest } from "../contract/ids.ts";
 import type { ResidencyDirective, ResidencyReport, TensorSpec, WeightSet } from "../engine/engine.ts";
 import type { Files } from "../ports.ts";
@@ -42,6 +43,8 @@ export interface BatchRequest {
   readonly promptIds: readonly number[];
   readonly samples: number;
   readonly sampling: ResolvedSampling;
+  /** Pool the hidden states of the prompt; no token is drawn. Needs one sample and `maxTokens` 0. */
+  readonly pooling?: PoolingType | undefined;
 }
 
 /** Log probabilities at one position, after temperature, penalties and masks (vLLM's `processed_logprobs`)
@@ -71,6 +74,8 @@ export type BatchOutput =
       readonly tokenId: number;
       readonly logprobs: RawLogprobs | null;
     }
+  /** Between `prompt` and `finish` of a request with `pooling`. */
+  | { readonly type: "embedding"; readonly key: number; readonly values: Float32Array }
   | {
       readonly type: "finish";
       readonly key: number;
@@ -130,6 +135,8 @@ export interface ModelResidency {
 
 export interface LoadedModel {
   readonly vocabSize: number;
+  /** Numbers of a hidden state: the length of an embedding. */
+  readonly hiddenSize: number;
   readonly maxModelLen: number;
   readonly tensors: readonly TensorSpec[];
   /** Of all tensors as read from the files (before widening). */

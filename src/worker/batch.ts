@@ -4,12 +4,14 @@
  * turns, first come first served. Knows token ids only.
  */
 
+import type { PoolingType } from "../contract/generation.ts";
 import { GatewayError, invalidValue } from "../errors.ts";
 import type { Batcher, BatchOutput, BatchRequest, LoadedModel } from "./batch-types.ts";
 import { availableKvBytes } from "./kv-budget.ts";
 import { KvCache, slotBytes } from "./kv-cache.ts";
 import { type DecoderModel, toDecoderModel } from "./load-model.ts";
 import { toRawLogprobs } from "./logprobs.ts";
+import { Pool } from "./pooling.ts";
 import { PrefixCache } from "./prefix-cache.ts";
 import { hasProcessors } from "./processors.ts";
 import { sampleToken } from "./sampler.ts";
@@ -234,8 +236,9 @@ class ContinuousBatcher implements Batcher {
   /** Fills the slot with what the prefix cache knows of the sequence; returns how many tokens. */
   #reuse(sequence: Sequence, slot: number): number {
     const { group, tokens } = sequence;
-    // Log probabilities of the prompt need every position to be run, and the next token needs the last one.
-    const limit = group.reported || group.request.sampling.promptLogprobs < 0 ? tokens.length - 1 : 0;
+    // Log probabilities and the mean of the prompt need every position to be run, and the next token needs the last one.
+    const whole = group.request.sampling.promptLogprobs >= 0 || group.request.pooling === "mean";
+    const limit = group.reported || !whole ? tokens.length - 1 : 0;
     const cached = this.#prefixes.restore(tokens, limit, slot);
     if (!group.reported) group.cachedTokens = cached;
     return cached;
@@ -244,6 +247,7 @@ class ContinuousBatcher implements Batcher {
   /** Runs one chunk of a prompt; returns its length. */
   #prefillChunk(sequence: Sequence, outputs: BatchOutput[]): number {
     const { group, tokens } = sequence;
+    if (group.request.pooling !== undefined) return this.#poolChunk(sequence, group.request.pooling, outputs);
     const { vocabSize, decoder } = this.#model;
     const wantsPrompt = !group.reported && group.request.sampling.promptLogprobs >= 0;
     const limit = wantsPrompt
@@ -270,6 +274,29 @@ class ContinuousBatcher implements Batcher {
     }
     if (sequence.outputIds.length === 0 && this.#waiting[0]?.group === group) group.promptLogits = last.slice();
     this.#accept(sequence, last, outputs);
+    return to - from;
+  }
+
+  /** Runs one chunk of a prompt that is embedded, and ends it with the last one; returns the chunk's length. */
+  #poolChunk(sequence: Sequence, pooling: PoolingType, outputs: BatchOutput[]): number {
+    const { group, tokens } = sequence;
+    const { config, decoder } = this.#model;
+    const { key } = group.request;
+    const slot = this.#rows.length;
+    const from = sequence.cached;
+    const to = Math.min(tokens.length, from + PREFILL_CHUNK);
+    if (pooling === "mean" || to === tokens.length) {
+      group.pool ??= new Pool(pooling, config.hiddenSize);
+      group.pool.add(decoder.embed(this.#cache, slot, tokens, from, to), from);
+    } else decoder.prefill(this.#cache, slot, tokens, from, to, "none");
+    sequence.cached = to;
+    if (group.pool === null || to < tokens.length) return to - from;
+    this.#prefilling = null;
+    this.#prefixes.save(tokens, to, slot);
+    outputs.push({ type: "prompt", key, cachedTokens: group.cachedTokens, logprobs: null });
+    outputs.push({ type: "embedding", key, values: group.pool.values() });
+    outputs.push(sequence.toFinish("stop"));
+    this.#forget(sequence);
     return to - from;
   }
 

@@ -225,6 +225,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       config,
       decoder,
       vocabSize: config.vocabSize,
+      hiddenSize: config.hiddenSize,
       maxModelLen: positions,
       tensors: source.tensors,
       digest: source.digest(),

@@ -17,6 +17,7 @@ import type {
   WeightSet,
 } from "../engine/engine.ts";
 import { ERROR_CODES, type ErrorCode, type ErrorDetails, GatewayError, toGatewayError } from "../errors.ts";
+import { fromBase64, toBase64 } from "../lib/base64.ts";
 
 /** Raised with every incompatible change; parent and worker of one build always agree. */
 export const PROTOCOL_VERSION = 1;
@@ -112,7 +113,9 @@ export type WirePosition = Finite<PositionLogprobs>;
 
 type Wired<T> = T extends { readonly logprobs?: readonly (infer P)[] }
   ? Omit<T, "logprobs"> & { readonly logprobs?: readonly (WirePosition | (null extends P ? null : never))[] }
-  : T;
+  : T extends { readonly values: Float32Array }
+    ? Omit<T, "values"> & { readonly values: string }
+    : T;
 export type WireEvent = Wired<GenerateEvent>;
 
 export type FromWorker =
@@ -145,8 +148,9 @@ export function toSummary({ groups: _, ...summary }: ResidencyReport): Residency
 const toWireLogprob = (value: number): number | null => (Number.isFinite(value) ? value : null);
 const fromWireLogprob = (value: number | null): number => value ?? Number.NEGATIVE_INFINITY;
 
-/** Prepares an event for JSON. */
+/** Prepares an event for JSON. Vectors travel as base64 of little-endian float32: exact, and short. */
 export function toWireEvent(event: GenerateEvent): WireEvent {
+  if (event.type === "embedding") return { ...event, values: toBase64(event.values) };
   if ((event.type !== "delta" && event.type !== "prompt") || event.logprobs === undefined) return event as WireEvent;
   const logprobs = event.logprobs.map((position) =>
     position === null
@@ -162,6 +166,7 @@ export function toWireEvent(event: GenerateEvent): WireEvent {
 
 /** The event as it was before `toWireEvent`. */
 export function fromWireEvent(event: WireEvent): GenerateEvent {
+  if (event.type === "embedding") return { ...event, values: new Float32Array(fromBase64(event.values).buffer) };
   if ((event.type !== "delta" && event.type !== "prompt") || event.logprobs === undefined)
     return event as GenerateEvent;
   const logprobs = event.logprobs.map((position) =>

@@ -1,5 +1,6 @@
 /** The state of one sample while it waits and runs: its tokens, its place in the cache, why it ends. */
 import type { BatchOutput, BatchRequest, RawLogprobs } from "./batch-types.ts";
+import type { Pool } from "./pooling.ts";
 import type { TokenHistory } from "./processors.ts";
 
 /** A request whose samples share one prompt. */
@@ -17,6 +18,8 @@ export interface SequenceGroup {
   promptLogprobs: (RawLogprobs | null)[];
   /** Logits after the last prompt token, kept while other samples wait to draw from them. */
   promptLogits: Float32Array | null;
+  /** What the prompt's hidden states make, where they are asked for. */
+  pool: Pool | null;
 }
 
 export function createGroup(request: BatchRequest): SequenceGroup {
@@ -28,6 +31,7 @@ export function createGroup(request: BatchRequest): SequenceGroup {
     cachedTokens: 0,
     promptLogprobs: [],
     promptLogits: null,
+    pool: null,
   };
 }
 

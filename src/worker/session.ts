@@ -3,6 +3,7 @@
  * token for each of several sequences, or several new tokens of one (what the CPU attention kernel can). Who runs the
  * graph, whole or in pieces, is the runner's business. Nothing is allocated per step once a shape has been seen.
  */
+import { HIDDEN } from "./graph/decoder-graph.ts";
 import type { KvCache } from "./kv-cache.ts";
 import type { ModelConfig } from "./model-config.ts";
 import { pinnedBigInt64, pinnedFloat32, pinnedInt32 } from "./native/memory.ts";
@@ -28,6 +29,8 @@ export interface Step extends Shape {
   readonly ids: Int32Array;
   /** Key and value of each layer, alternating. */
   readonly cache: BigUint64Array;
+  /** Where the hidden states [B, S, H] go; null = nobody wants them. */
+  readonly hidden: OrtTensor | null;
 }
 
 /** Runs a decoder's graph. */
@@ -42,6 +45,9 @@ export class SessionRunner implements StepRunner {
   readonly #session: OrtSession;
   readonly #binding: RunBinding;
   readonly #onRelease: () => void;
+  /** The same call with the hidden states as one more output, the last; made when it is first wanted. */
+  readonly #bindHidden: () => RunBinding;
+  #withHidden: RunBinding | undefined;
 
   /** @param onRelease frees what the session used of the caller's memory */
   constructor(
@@ -53,15 +59,19 @@ export class SessionRunner implements StepRunner {
     this.#session = session;
     this.#onRelease = onRelease;
     this.#binding = runtime.bind(session, names.inputNames, names.outputNames);
+    this.#bindHidden = () => runtime.bind(session, names.inputNames, [...names.outputNames, HIDDEN]);
   }
 
-  run({ inputs: small, logits, cache }: Step): void {
-    const { inputs, outputs } = this.#binding;
+  run({ inputs: small, logits, cache, hidden }: Step): void {
+    if (hidden !== null) this.#withHidden ??= this.#bindHidden();
+    const binding = hidden === null ? this.#binding : this.#withHidden!;
+    const { inputs, outputs } = binding;
     inputs.set(small);
     inputs.set(cache, small.length);
     outputs[0] = logits.handle;
     outputs.set(cache, 1);
-    this.#binding.run();
+    if (hidden !== null) outputs[outputs.length - 1] = hidden.handle;
+    binding.run();
   }
 
   release(): void {
@@ -86,6 +96,9 @@ export class Decoder {
   #total = new Int32Array();
   #lastRow = new Int32Array();
   #logits = new Float32Array();
+  /** By number of tokens; memory for as many rows as there are, once somebody wants them. */
+  readonly #hiddens = new Map<number, OrtTensor>();
+  #hidden: Float32Array | null = null;
   #shared: { ids: BigInt64Array; every: BigInt64Array; last: BigInt64Array } | undefined;
 
   constructor(
@@ -149,10 +162,21 @@ export class Decoder {
     return shape;
   }
 
-  #run(shape: Shape, batch: number, tokens: number, cache: BigUint64Array): void {
+  #run(shape: Shape, batch: number, tokens: number, cache: BigUint64Array, hidden: OrtTensor | null = null): void {
     this.#computed += batch * tokens;
     const wanted = shape.logits.data.byteLength / 4 / this.config.vocabSize;
-    this.#runner.run({ ...shape, batch, tokens, wanted, ids: this.#ids, cache });
+    this.#runner.run({ ...shape, batch, tokens, wanted, ids: this.#ids, cache, hidden });
+  }
+
+  #hiddenTensor(tokens: number): OrtTensor {
+    const known = this.#hiddens.get(tokens);
+    if (known !== undefined) return known;
+    const { hiddenSize } = this.config;
+    this.#hidden ??= pinnedFloat32(this.#rows * hiddenSize);
+    const data = this.#hidden.subarray(0, tokens * hiddenSize);
+    const made = this.#runtime.createTensor(data, [1, tokens, hiddenSize], "float32");
+    this.#hiddens.set(tokens, made);
+    return made;
   }
 
   /**
@@ -190,6 +214,29 @@ export class Decoder {
     to: number,
     wanted: WantedLogits,
   ): Float32Array {
+    this.#prefill(cache, slot, tokens, from, to, wanted, false);
+    return this.#logits;
+  }
+
+  /**
+   * Runs `tokens[from … to)` as `prefill` does, without logits.
+   *
+   * @returns the hidden states after the final norm [to - from, hidden]; the memory is reused by the next call
+   */
+  embed(cache: KvCache, slot: number, tokens: readonly number[], from: number, to: number): Float32Array {
+    this.#prefill(cache, slot, tokens, from, to, "none", true);
+    return this.#hidden!.subarray(0, (to - from) * this.config.hiddenSize);
+  }
+
+  #prefill(
+    cache: KvCache,
+    slot: number,
+    tokens: readonly number[],
+    from: number,
+    to: number,
+    wanted: WantedLogits,
+    hidden: boolean,
+  ): void {
     const count = to - from;
     this.#reserve(count);
     const shape = this.#shape(1, count, wanted);
@@ -197,12 +244,13 @@ export class Decoder {
     this.#lastRow[0] = count - 1;
     this.#lengths[0] = to - 1;
     this.#total[0] = to;
-    this.#run(shape, 1, count, cache.handles(slot, 1));
-    return this.#logits;
+    this.#run(shape, 1, count, cache.handles(slot, 1), hidden ? this.#hiddenTensor(count) : null);
   }
 
   #releaseTensors(): void {
-    for (const tensor of this.#tensors) tensor.release();
+    for (const tensor of [...this.#tensors, ...this.#hiddens.values()]) tensor.release();
+    this.#hiddens.clear();
+    this.#hidden = null;
     this.#tensors = [];
     this.#shapes.clear();
   }

@@ -201,7 +201,8 @@ describe("POST /v1/completions on an embedded replica", () => {
     );
     assert.equal(response.status, 200);
     const [request] = requests;
-    assert.deepEqual(request?.prompts, [{ kind: "tokens", ids: [2, 3] }]);
+    assert.deepEqual(request?.prompts, [{ kind: "tokens", ids: [1, 2, 3] }]);
+    assert.deepEqual(request?.truncate, { tokens: 2 });
     assert.equal(request?.requestId, "mine");
     assert.deepEqual(request?.sampling, {
       n: 2,

@@ -79,7 +79,6 @@ describe("refusals of embedded replicas", () => {
     ["/v1/completions", { best_of: 4 }, "best_of"],
     ["/v1/completions", { prompt_embeds: "AAAA" }, "prompt_embeds"],
     ["/v1/completions", { logprob_token_ids: [1] }, "logprob_token_ids"],
-    ["/v1/completions", { truncate_prompt_tokens: 3 }, "truncate_prompt_tokens"],
     ["/v1/chat/completions", { response_format: { type: "json_schema", json_schema: {} } }, "response_format"],
     ["/v1/chat/completions", { tools: [{ type: "function" }], tool_choice: "required" }, "tool_choice"],
     ["/v1/chat/completions", { tools: [{ type: "function" }], tool_choice: { type: "function" } }, "tool_choice"],

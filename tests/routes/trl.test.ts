@@ -124,7 +124,7 @@ describe("POST /generate/", () => {
   test("keeps the last tokens with truncate_prompt_tokens", async () => {
     const { app, requests } = appOf();
     await app.post("/generate/", { prompts: [[1, 2, 3]], truncate_prompt_tokens: 2 });
-    assert.deepEqual(requests[0]?.prompts, [{ kind: "tokens", ids: [2, 3] }]);
+    assert.deepEqual(requests[0]?.truncate, { tokens: 2 });
   });
 
   test("answers an empty list without asking anybody", async () => {

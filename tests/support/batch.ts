@@ -46,11 +46,18 @@ export interface Collected {
   /** By `key/sample`. */
   readonly results: Map<string, Result>;
   readonly prompts: Map<number, Extract<BatchOutput, { type: "prompt" }>>;
+  /** Pooled vectors, by key. */
+  readonly embeddings: Map<number, Float32Array>;
   /** Everything, in order. */
   readonly outputs: BatchOutput[];
 }
 
-export const createCollected = (): Collected => ({ results: new Map(), prompts: new Map(), outputs: [] });
+export const createCollected = (): Collected => ({
+  results: new Map(),
+  prompts: new Map(),
+  embeddings: new Map(),
+  outputs: [],
+});
 
 /** Adds outputs; throws when a sample speaks before its prompt or after its end. */
 export function collect(collected: Collected, outputs: readonly BatchOutput[]): void {
@@ -59,6 +66,10 @@ export function collect(collected: Collected, outputs: readonly BatchOutput[]): 
     if (output.type === "prompt") {
       if (collected.prompts.has(output.key)) throw new Error(`prompt ${output.key} came twice`);
       collected.prompts.set(output.key, output);
+      continue;
+    }
+    if (output.type === "embedding") {
+      collected.embeddings.set(output.key, output.values);
       continue;
     }
     const name = `${output.key}/${output.sample}`;

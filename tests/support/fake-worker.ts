@@ -50,6 +50,7 @@ export type Models = Recital[];
 
 const toModel = (text: string): Recital => ({
   vocabSize: 512,
+  hiddenSize: 4,
   maxModelLen: 64,
   tensors: [{ name: "text", dtype: "F32", shape: [text.length] }],
   digest: digestOf(text),

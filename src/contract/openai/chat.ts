@@ -5,6 +5,7 @@ import {
   FinishReason,
   PromptLogprobs,
   SamplingFields,
+  TruncationFields,
   Usage,
   WeightDigestField,
   WeightVersionField,
@@ -54,6 +55,7 @@ export const ChatOptions = z.object({
   add_special_tokens: z.boolean().nullish().meta({ description: "Default false: the template writes them." }),
   ...TemplateFields,
   documents: z.array(z.record(z.string(), z.string())).nullish().meta({ description: "For retrieval templates." }),
+  ...TruncationFields,
   reasoning_effort: z.enum(EFFORTS).nullish().meta({ description: "A variable of the chat template." }),
 });
 export type ChatOptions = z.infer<typeof ChatOptions>;

@@ -5,6 +5,7 @@ import {
   FinishReason,
   PromptLogprobs,
   SamplingFields,
+  TruncationFields,
   Usage,
   WeightDigestField,
   WeightVersionField,
@@ -23,12 +24,7 @@ export const CompletionOptions = z.object({
     .meta({ description: "Candidates per token; 0 = the sampled one only." }),
   echo: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default true." }),
-  truncate_prompt_tokens: z
-    .number()
-    .int()
-    .min(1)
-    .nullish()
-    .meta({ description: "Keep the last N prompt tokens; for token-id prompts." }),
+  ...TruncationFields,
 });
 export type CompletionOptions = z.infer<typeof CompletionOptions>;
 

@@ -58,6 +58,20 @@ export const SamplingFields = {
   user: z.string().nullish(),
 };
 
+/** How long prompts are cut; shared by every route that takes prompts. */
+export const TruncationFields = {
+  truncate_prompt_tokens: z
+    .number()
+    .int()
+    .min(-1)
+    .nullish()
+    .meta(about("Keep so many prompt tokens; -1 = as many as the context takes.")),
+  truncation_side: z
+    .enum(["left", "right"])
+    .nullish()
+    .meta(about("The side that is cut off; default left, of embeddings right.")),
+};
+
 export const Usage = z
   .object({
     prompt_tokens: z.number().int(),

@@ -65,6 +65,8 @@ export function toCompletionsBody(
     // "No token, only the prompt back" is one token that the caller does not show: vLLM refuses 0.
     ...(sampling.maxTokens === 0 ? { max_tokens: 1 } : {}),
     add_special_tokens: options.addSpecialTokens,
+    ...(request.truncate === undefined ? {} : { truncate_prompt_tokens: request.truncate.tokens }),
+    ...(request.truncate?.side === undefined ? {} : { truncation_side: request.truncate.side }),
     stream: canStream(request),
     return_token_ids: true,
     // Texts as keys collide where two tokens read the same; ids do not.

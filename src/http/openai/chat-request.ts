@@ -7,6 +7,7 @@ import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toSampling } from "./to-sampling.ts";
+import { toTruncation } from "./to-truncation.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 export interface ParsedChat extends RenderOptions {
@@ -31,15 +32,6 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   const options = validate(ChatOptions, body);
   refuseUnsupported(body);
   if (body.echo === true) throw new GatewayError("unsupported", "echo is not supported for chat.", { param: "echo" });
-  if (body.truncate_prompt_tokens !== undefined && body.truncate_prompt_tokens !== null) {
-    throw new GatewayError(
-      "unsupported",
-      "truncate_prompt_tokens is not supported for chat on embedded replicas yet.",
-      {
-        param: "truncate_prompt_tokens",
-      },
-    );
-  }
   checkTools(options);
   const prompt = toChatPrompt(options, context, bytes);
   const wanted = options.logprobs === true;
@@ -48,9 +40,16 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   const maxTokens = options.max_completion_tokens ?? options.max_tokens ?? undefined;
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: 1, samples, maxTokens: maxTokens ?? 1 }, context);
+  const truncate = toTruncation(options);
   const sampling = toSampling(options, { maxTokens, logprobs: wanted ? top : undefined });
   return {
-    request: { requestId: context.requestId, prompts: [prompt], sampling, echo: false },
+    request: {
+      requestId: context.requestId,
+      prompts: [prompt],
+      sampling,
+      echo: false,
+      ...(truncate === undefined ? {} : { truncate }),
+    },
     id: `chatcmpl-${options.request_id ?? context.requestId}`,
     created: context.created,
     prompts: 1,

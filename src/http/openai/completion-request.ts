@@ -7,6 +7,7 @@ import { validate } from "../validation.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toSampling } from "./to-sampling.ts";
+import { toTruncation } from "./to-truncation.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** vLLM's and OpenAI's default of completions. */
@@ -24,7 +25,6 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
   const echo = options.echo === true;
   const prompts = toPrompts(body.prompt, {
     addSpecialTokens: options.add_special_tokens ?? true,
-    keepLast: options.truncate_prompt_tokens ?? undefined,
   });
   const maxTokens = options.max_tokens ?? DEFAULT_MAX_TOKENS;
   if (maxTokens === 0 && !echo) throw invalidValue("max_tokens", 0, "at least 1 (0 only together with echo)");
@@ -36,10 +36,17 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
   checkTokenBudget({ prompts: prompts.length, samples, maxTokens }, context);
   // One token is always made, and with max_tokens 0 counted but not shown: so does vLLM.
   const sampling = toSampling(options, { maxTokens: Math.max(maxTokens, 1), logprobs });
+  const truncate = toTruncation(options);
   const promptLogprobs = sampling.promptLogprobs ?? (echo ? logprobs : undefined);
   return {
     // The echo is written here, from the prompt event; an engine that wrote it too would double it.
-    request: { requestId: context.requestId, prompts, sampling: { ...sampling, promptLogprobs }, echo: false },
+    request: {
+      requestId: context.requestId,
+      prompts,
+      sampling: { ...sampling, promptLogprobs },
+      echo: false,
+      ...(truncate === undefined ? {} : { truncate }),
+    },
     id: `cmpl-${options.request_id ?? context.requestId}`,
     created: context.created,
     prompts: prompts.length,

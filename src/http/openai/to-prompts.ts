@@ -21,47 +21,39 @@ const emptyPrompt = (param: string): GatewayError =>
     param,
   });
 
-function toTokens(ids: readonly unknown[], param: string, keepLast: number | undefined): Prompt {
+function toTokens(ids: readonly unknown[], param: string): Prompt {
   const checked = checkTokenIds(ids, param);
   if (checked.length === 0) throw emptyPrompt(param);
-  return { kind: "tokens", ids: keepLast === undefined ? checked : checked.slice(-keepLast) };
+  return { kind: "tokens", ids: checked };
 }
 
-function toText(text: string, param: string, addSpecialTokens: boolean, keepLast: number | undefined): Prompt {
+function toText(text: string, param: string, addSpecialTokens: boolean): Prompt {
   if (text === "") throw emptyPrompt(param);
-  if (keepLast !== undefined) {
-    throw new GatewayError(
-      "unsupported",
-      "truncate_prompt_tokens is not supported for text prompts on embedded replicas yet. Send token ids, or a shorter text.",
-      { param: "truncate_prompt_tokens" },
-    );
-  }
   return { kind: "text", text, addSpecialTokens };
 }
 
 /**
- * A text, texts, token ids or lists of token ids. `keepLast` is `truncate_prompt_tokens`.
- * Throws GatewayError `missing_field`, `invalid_value` or `unsupported`.
+ * A text, texts, token ids or lists of token ids. Throws GatewayError `missing_field`, `invalid_value` or `unsupported`.
  */
 export function toPrompts(
   prompt: unknown,
-  options: { readonly addSpecialTokens: boolean; readonly keepLast: number | undefined; readonly param?: string },
+  options: { readonly addSpecialTokens: boolean; readonly param?: string },
 ): readonly Prompt[] {
-  const { addSpecialTokens, keepLast, param = "prompt" } = options;
+  const { addSpecialTokens, param = "prompt" } = options;
   const accepted = "a text, a list of texts, a list of token ids or a list of token id lists";
   if (prompt === undefined || prompt === null) {
     throw new GatewayError("missing_field", `${param} is required: ${accepted}.`, { param });
   }
-  if (typeof prompt === "string") return [toText(prompt, param, addSpecialTokens, keepLast)];
+  if (typeof prompt === "string") return [toText(prompt, param, addSpecialTokens)];
   if (!Array.isArray(prompt)) throw invalidValue(param, prompt, accepted);
   if (prompt.length === 0) throw emptyPrompt(param);
-  if (typeof prompt[0] === "number") return [toTokens(prompt, param, keepLast)];
+  if (typeof prompt[0] === "number") return [toTokens(prompt, param)];
   return prompt.map((item: unknown, index) => {
     const where = `${param}.${index}`;
     if (typeof prompt[0] === "string" && typeof item === "string") {
-      return toText(item, where, addSpecialTokens, keepLast);
+      return toText(item, where, addSpecialTokens);
     }
-    if (Array.isArray(prompt[0]) && Array.isArray(item)) return toTokens(item, where, keepLast);
+    if (Array.isArray(prompt[0]) && Array.isArray(item)) return toTokens(item, where);
     if (index === 0) throw invalidValue(where, item, "a text, a token id or a list of token ids");
     throw invalidValue(where, item, `of the same kind as the first one (${accepted})`);
   });

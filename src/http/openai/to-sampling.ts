@@ -6,7 +6,7 @@ import { invalidValue } from "../../errors.ts";
 /** The fields that completions and chat share. */
 export type SharedFields = Omit<
   CompletionOptions,
-  "max_tokens" | "logprobs" | "echo" | "add_special_tokens" | "truncate_prompt_tokens"
+  "max_tokens" | "logprobs" | "echo" | "add_special_tokens" | "truncate_prompt_tokens" | "truncation_side"
 >;
 
 /** null and undefined both mean "not named". */

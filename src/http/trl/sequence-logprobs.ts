@@ -2,11 +2,11 @@
 import type { GenerateRequest, PositionLogprobs } from "../../contract/generation.ts";
 import { SequenceLogprobsOptions } from "../../contract/trl/sequence-logprobs.ts";
 import { invalidValue } from "../../errors.ts";
+import { toBase64 } from "../../lib/base64.ts";
 import type { CollectedAnswer } from "../collect.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { checkTokenIds } from "../openai/to-prompts.ts";
 import { validate } from "../validation.ts";
-import { toBase64 } from "./base64.ts";
 import { byRank, toNullable } from "./render.ts";
 
 export interface ParsedScoring {

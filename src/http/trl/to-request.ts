@@ -11,6 +11,7 @@ import { chooseRequestTemplate } from "../openai/chat-prompt.ts";
 import { toMessages } from "../openai/to-messages.ts";
 import { toPrompts } from "../openai/to-prompts.ts";
 import { toSampling } from "../openai/to-sampling.ts";
+import { toTruncation } from "../openai/to-truncation.ts";
 import { refuseUnsupported } from "../openai/unsupported.ts";
 import { validate } from "../validation.ts";
 
@@ -51,7 +52,7 @@ function toParsed(
   options: TrlGenerateOptions,
   body: Body,
   around: Surroundings,
-  toPromptList: (keepLast: number | undefined) => readonly Prompt[],
+  toPromptList: () => readonly Prompt[],
 ): ParsedTrl {
   refuseUnsupported(body);
   const kwargs = options.generation_kwargs ?? {};
@@ -63,13 +64,20 @@ function toParsed(
   const fields: z.infer<typeof GenerationKwargs> = { ...explicit, ...given };
   const logprobs =
     "logprobs" in kwargs ? (overrides.logprobs ?? undefined) : (ownLogprobs ?? ("logprobs" in body ? undefined : 0));
-  const prompts = toPromptList(fields.truncate_prompt_tokens ?? undefined);
+  const prompts = toPromptList();
+  const truncate = toTruncation(fields);
   const samples = fields.n ?? 1;
   const maxTokens = fields.max_tokens ?? undefined;
   checkTokenBudget({ prompts: prompts.length, samples, maxTokens: maxTokens ?? 1 }, around);
   const sampling = toSampling(fields, { maxTokens, logprobs });
   return {
-    request: { requestId: around.requestId, prompts, sampling, echo: false },
+    request: {
+      requestId: around.requestId,
+      prompts,
+      sampling,
+      echo: false,
+      ...(truncate === undefined ? {} : { truncate }),
+    },
     prompts: prompts.length,
     samples,
     logprobs,
@@ -87,9 +95,7 @@ export function parseTrlGenerate(body: Record<string, unknown>, around: Surround
   }
   if (!Array.isArray(prompts)) throw invalidValue("prompts", prompts, "a list of texts or of token id lists");
   if (typeof prompts[0] === "number") throw invalidValue("prompts.0", prompts[0], "a text or a list of token ids");
-  return toParsed(options, body, around, (keepLast) =>
-    toPrompts(prompts, { addSpecialTokens: true, keepLast, param: "prompts" }),
-  );
+  return toParsed(options, body, around, () => toPrompts(prompts, { addSpecialTokens: true, param: "prompts" }));
 }
 
 /** The template is an argument of its own. */
@@ -100,10 +106,7 @@ const withoutTemplate = (kwargs: Readonly<Record<string, unknown>>): Readonly<Re
 export function parseTrlChat(body: Record<string, unknown>, around: Surroundings, bytes?: Uint8Array): ParsedTrl {
   const options = validate(TrlChatOptions, body);
   const { messages, tools: _tools, chat_template, chat_template_kwargs, ...rest } = options;
-  return toParsed(rest, body, around, (keepLast) => {
-    if (keepLast !== undefined) {
-      throw invalidValue("truncate_prompt_tokens", keepLast, "left out for conversations");
-    }
+  return toParsed(rest, body, around, () => {
     // As vLLM's LLM.chat, which TRL's server calls without saying otherwise; it shows tools as they were sent.
     const exactBody = bytes === undefined ? undefined : parseExactJson(bytes);
     const shownIn = (source: TrlChatOptions, index: number) => ({

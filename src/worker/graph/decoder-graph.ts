@@ -6,7 +6,7 @@
  * B rows, S new tokens per row, T cache length, N rows of logits wanted:
  *   in  input_ids [B,S] int64 · seqlens_k [B] int32 (length after the step, minus 1) · total_sequence_length [1] int32
  *       (longest length after the step) · logit_idx [N] int64 (rows of the flattened [B*S]) · past.i.{key,value} [B,KV,T,D]
- *   out logits [N,V] · present.i.{key,value} [B,KV,T,D], which the caller binds to the memory of past
+ *   out logits [N,V] · hidden [B,S,H] (after the final norm; bound only by who wants it) · present.i.{key,value} [B,KV,T,D], which the caller binds to the memory of past
  */
 import type { ModelConfig } from "../model-config.ts";
 import { codesName, correctionsName, type MatrixForm, scalesName } from "./coded-matrix.ts";
@@ -14,10 +14,12 @@ import type { Attribute, ExternalInitializer, Graph, GraphNode, GraphValue } fro
 import { EMBEDDING, FINAL_NORM, HEAD, linearName, normName, toWeightPlan } from "./weight-plan.ts";
 
 const MICROSOFT = "com.microsoft";
+/** The output of the final norm. It is there in any case; a session that does not bind it does not notice. */
+export const HIDDEN = "hidden";
 export const COS_TABLE = "rotary.cos";
 export const SIN_TABLE = "rotary.sin";
 
-/** Inputs and outputs in the order in which a session is bound; caches come last, key and value of each layer. */
+/** Inputs and outputs in the order in which a session is bound; caches come last, key and value of each layer. `HIDDEN` is not among them. */
 export interface DecoderGraph {
   readonly graph: Graph;
   readonly inputNames: readonly string[];
@@ -120,8 +122,7 @@ export function buildDecoderGraph(
     return bias ? add("Add", [y, linearName(layer, kind, "bias")]) : y;
   };
   /** RMS norm of x + residual; hands on the sum as the next residual. */
-  const skipNorm = (x: string, residual: string, weight: string): [string, string] => {
-    const name = `norm.${nodes.length}`;
+  const skipNorm = (x: string, residual: string, weight: string, name = `norm.${nodes.length}`): [string, string] => {
     add("SkipSimplifiedLayerNormalization", [x, residual, weight], epsilon, [name, "", "", `${name}.sum`], MICROSOFT);
     return [name, `${name}.sum`];
   };
@@ -197,7 +198,7 @@ export function buildDecoderGraph(
     const gated = add("Mul", [add("QuickGelu", [gate], { alpha: float(1) }, undefined, MICROSOFT), up]);
     const down = linear(layer, "down", gated, config.mlpBias);
     const next = layer + 1 < config.layers ? normName(layer + 1, "input") : FINAL_NORM;
-    [x, residual] = skipNorm(down, residual, next);
+    [x, residual] = skipNorm(down, residual, next, next === FINAL_NORM ? HIDDEN : undefined);
   }
   const flat = add("Reshape", [x, "flat_shape"]);
   const wanted = add("Gather", [flat, "logit_idx"], { axis: int(0) });
@@ -229,5 +230,7 @@ export function buildDecoderGraph(
     );
   }
   const graph: Graph = { name: "decoder", nodes, inputs, outputs, external, constants };
-  return { graph, inputNames: inputs.map(({ name }) => name), outputNames: outputs.map(({ name }) => name) };
+  const outputNames = outputs.map(({ name }) => name);
+  outputs.push({ name: HIDDEN, type: "float32", dims: ["B", "S", config.hiddenSize] });
+  return { graph, inputNames: inputs.map(({ name }) => name), outputNames };
 }

@@ -2,10 +2,12 @@
  * The live `generate` calls: from a checked request to batch requests, and from the batcher's outputs to the events of
  * each call. Stamps every call with the weight version of its first and its last output.
  */
-import type { GenerateEvent, GenerateRequest } from "../../contract/generation.ts";
+import type { GenerateEvent, GenerateRequest, Pooling } from "../../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { BatchOutput, BatchRequest } from "../batch-types.ts";
+import { toEmbedding } from "../pooling.ts";
+import { checkDimensions } from "./dimensions.ts";
 import { Outbox } from "./outbox.ts";
 import { type PreparedPrompt, preparePrompt } from "./prompt.ts";
 import { createSampleOutput, type SampleFinish, type SampleOutput, toPosition } from "./sample-output.ts";
@@ -32,6 +34,7 @@ export interface Call {
   readonly outbox: Outbox;
   readonly parts: readonly Part[];
   readonly requests: readonly BatchRequest[];
+  readonly pooling: Pooling | undefined;
   /** Sequences of it that have not ended. */
   open: number;
   /** Set with the first output. */
@@ -96,6 +99,7 @@ export class Generations {
         { param: "n" },
       );
     }
+    if (request.pooling !== undefined) checkDimensions(request.pooling, model);
     const parts: Part[] = [];
     const requests: BatchRequest[] = [];
     const call: Call = {
@@ -103,13 +107,14 @@ export class Generations {
       outbox: new Outbox(credit),
       parts,
       requests,
+      pooling: request.pooling,
       open: sequences,
       first: null,
       last: null,
     };
     for (const [prompt, asked] of request.prompts.entries()) {
-      const prepared = preparePrompt(asked, model, this.#options.now());
-      const sampling = checked.resolve(prepared.ids.length);
+      const prepared = preparePrompt(asked, model, this.#options.now(), request);
+      const sampling = request.pooling === undefined ? checked.resolve(prepared.ids.length) : checked.silent();
       const key = this.#nextKey;
       this.#nextKey += 1;
       const text =
@@ -131,7 +136,8 @@ export class Generations {
         samples: Array.from({ length: checked.samples }, output),
         prompted: false,
       });
-      requests.push({ key, promptIds: prepared.ids, samples: checked.samples, sampling });
+      const pooling = request.pooling?.type;
+      requests.push({ key, promptIds: prepared.ids, samples: checked.samples, sampling, pooling });
     }
     return call;
   }
@@ -154,6 +160,12 @@ export class Generations {
       if (part === undefined) continue;
       if (output.type === "prompt") {
         this.#prompt(part, output, model);
+        continue;
+      }
+      if (output.type === "embedding") {
+        const { pooling } = part.call;
+        if (pooling === undefined) continue;
+        this.#emit(part, { type: "embedding", prompt: part.prompt, values: toEmbedding(output.values, pooling) });
         continue;
       }
       const sample = part.samples[output.sample];
@@ -208,7 +220,8 @@ export class Generations {
       call.outbox.add({ type: "start", weightVersion: stamp.version, weightDigest: stamp.digest });
     }
     // Held-back text and the finish itself are no work of the weights that serve by now.
-    const worked = event.type === "prompt" || (event.type === "delta" && event.tokenIds.length > 0);
+    const worked =
+      event.type === "prompt" || event.type === "embedding" || (event.type === "delta" && event.tokenIds.length > 0);
     if (worked || call.last === null) call.last = stamp;
     call.outbox.add(event);
   }

@@ -1,5 +1,5 @@
 /** Prompt → token ids, with vLLM's refusals of prompts that the model cannot take. */
-import type { Prompt } from "../../contract/generation.ts";
+import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
 import { GatewayError } from "../../errors.ts";
 import { parsePythonJson } from "../../text/json.ts";
 import { toKnownRoles, toTemplateMessages } from "../../text/messages.ts";
@@ -49,17 +49,63 @@ function renderChat(prompt: ChatPrompt, model: ServedModel, now: Date): string {
  * Encodes without judging the number of tokens: what `/tokenize` answers.
  * Throws `context_length_exceeded` for a text that is beyond any context.
  */
-export function encodePrompt(prompt: Prompt, model: ServedModel, now: Date): PreparedPrompt {
-  if (prompt.kind === "tokens") return { ids: prompt.ids, text: null };
+export function encodePrompt(prompt: Prompt, model: ServedModel, now: Date, cut: Cut | null = null): PreparedPrompt {
+  if (prompt.kind === "tokens") return { ids: cut === null ? prompt.ids : truncate(prompt.ids, cut), text: null };
   if (model.skipTokenizer) throw noTokenizer(prompt.kind === "chat" ? "messages" : "prompt");
-  const text = prompt.kind === "text" ? prompt.text : renderChat(prompt, model, now);
+  const whole = prompt.kind === "text" ? prompt.text : renderChat(prompt, model, now);
   const limit = model.maxModelLen;
-  if (text.length > limit * CHARACTERS_PER_TOKEN) throw tooLong(limit, `at least ${limit + 1}`, limit + 1);
-  return { ids: model.tokenizer.encode(text, prompt.addSpecialTokens), text };
+  const characters = limit * CHARACTERS_PER_TOKEN;
+  if (whole.length > characters && cut === null) throw tooLong(limit, `at least ${limit + 1}`, limit + 1);
+  const kept = (): string => (cut?.side === "left" ? whole.slice(-characters) : whole.slice(0, characters));
+  const text = whole.length > characters ? kept() : whole;
+  const ids = model.tokenizer.encode(text, prompt.addSpecialTokens);
+  if (cut === null || ids.length <= cut.tokens) return { ids, text };
+  if (!cut.keepSpecial || !prompt.addSpecialTokens) return { ids: truncate(ids, cut), text };
+  const plain = model.tokenizer.encode(text, false);
+  const added = ids.length - plain.length;
+  const before = Array.from({ length: added + 1 }, (_, start) => start).find((start) =>
+    plain.every((id, index) => ids[start + index] === id),
+  );
+  if (before === undefined || added >= cut.tokens) return { ids: truncate(ids, cut), text };
+  const middle = truncate(plain, { ...cut, tokens: cut.tokens - added });
+  return { ids: [...ids.slice(0, before), ...middle, ...ids.slice(before + plain.length)], text };
 }
 
-/** Encodes and checks a prompt for generation. Throws GatewayError `invalid_value` or `context_length_exceeded`. */
-export function preparePrompt(prompt: Prompt, model: ServedModel, now: Date): PreparedPrompt {
+/** See `Truncation`, with every default applied. */
+interface Cut {
+  readonly tokens: number;
+  readonly side: "left" | "right";
+  readonly keepSpecial: boolean;
+}
+
+const truncate = (ids: readonly number[], { tokens, side }: Cut): readonly number[] =>
+  ids.length <= tokens ? ids : side === "right" || tokens === 0 ? ids.slice(0, tokens) : ids.slice(-tokens);
+
+type PromptOptions = Pick<GenerateRequest, "pooling" | "truncate">;
+
+/** vLLM 0.32's `TokenizeParams`: a prompt to be continued leaves room for one token. */
+function toCut({ truncate: asked, pooling }: PromptOptions, limit: number): Cut | null {
+  if (asked === undefined) return null;
+  if (asked.tokens > limit) {
+    throw new GatewayError(
+      "invalid_value",
+      `truncate_prompt_tokens=${asked.tokens} cannot be greater than max_model_len = ${limit}. ` +
+        `Please request a smaller truncation size. (parameter=truncate_prompt_tokens, value=${asked.tokens})`,
+      { param: "truncate_prompt_tokens" },
+    );
+  }
+  const tokens = asked.tokens >= 0 ? asked.tokens : pooling === undefined ? limit - 1 : limit;
+  const side = asked.side ?? (pooling === undefined ? "left" : "right");
+  return { tokens, side, keepSpecial: asked.side === undefined };
+}
+
+/** Encodes, cuts and checks a prompt. Throws GatewayError `invalid_value` or `context_length_exceeded`. */
+export function preparePrompt(
+  prompt: Prompt,
+  model: ServedModel,
+  now: Date,
+  options: PromptOptions = {},
+): PreparedPrompt {
   if (prompt.kind === "text" && prompt.text === "") {
     throw new GatewayError(
       "invalid_value",
@@ -67,7 +113,7 @@ export function preparePrompt(prompt: Prompt, model: ServedModel, now: Date): Pr
       { param: "prompt" },
     );
   }
-  const prepared = encodePrompt(prompt, model, now);
+  const prepared = encodePrompt(prompt, model, now, toCut(options, model.maxModelLen));
   if (prepared.ids.length === 0) {
     throw new GatewayError("invalid_value", "The decoder prompt cannot be empty", { param: "prompt" });
   }

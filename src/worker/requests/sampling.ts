@@ -98,6 +98,8 @@ export interface CheckedSampling {
   readonly minTokens: number;
   /** Completes the parameters for a prompt of so many tokens. */
   readonly resolve: (promptLength: number) => ResolvedSampling;
+  /** For prompts that nothing is drawn after. */
+  readonly silent: () => ResolvedSampling;
 }
 
 /**
@@ -164,37 +166,36 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
   const ends = params.ignoreEos === true ? [] : model.eosTokenId === undefined ? [] : [model.eosTokenId];
   const stops = params.ignoreEos === true ? stopTokenIds : [...stopTokenIds, ...model.extraEosTokenIds];
 
+  const complete = (maxTokens: number): ResolvedSampling => ({
+    maxTokens,
+    minTokens: Math.min(minTokens, maxTokens),
+    temperature,
+    // vLLM: greedy sampling looks at no other candidate.
+    topP: greedy ? 1 : topP,
+    topK: greedy || topK === -1 ? 0 : topK,
+    minP: greedy ? 0 : minP,
+    repetitionPenalty,
+    presencePenalty,
+    frequencyPenalty,
+    // vLLM: -1 is no seed.
+    seed: params.seed === undefined || params.seed === -1 ? drawSeed() : params.seed,
+    logprobs,
+    promptLogprobs,
+    logitBias,
+    allowedTokenIds,
+    badWords,
+    eosTokenIds: new Set(ends),
+    stopTokenIds: new Set(stops),
+  });
   const resolve = (promptLength: number): ResolvedSampling => {
     const room = model.maxModelLen - promptLength;
     const maxTokens = Math.min(wanted ?? room, room);
-    if (maxTokens < 1) {
-      throw new GatewayError(
-        "context_length_exceeded",
-        `max_tokens must be at least 1, got ${maxTokens}. (parameter=max_tokens, value=${maxTokens})`,
-        { param: "max_tokens" },
-      );
-    }
-    return {
-      maxTokens,
-      minTokens: Math.min(minTokens, maxTokens),
-      temperature,
-      // vLLM: greedy sampling looks at no other candidate.
-      topP: greedy ? 1 : topP,
-      topK: greedy || topK === -1 ? 0 : topK,
-      minP: greedy ? 0 : minP,
-      repetitionPenalty,
-      presencePenalty,
-      frequencyPenalty,
-      // vLLM: -1 is no seed.
-      seed: params.seed === undefined || params.seed === -1 ? drawSeed() : params.seed,
-      logprobs,
-      promptLogprobs,
-      logitBias,
-      allowedTokenIds,
-      badWords,
-      eosTokenIds: new Set(ends),
-      stopTokenIds: new Set(stops),
-    };
+    if (maxTokens >= 1) return complete(maxTokens);
+    throw new GatewayError(
+      "context_length_exceeded",
+      `max_tokens must be at least 1, got ${maxTokens}. (parameter=max_tokens, value=${maxTokens})`,
+      { param: "max_tokens" },
+    );
   };
   return {
     samples,
@@ -203,5 +204,6 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
     skipSpecialTokens: params.skipSpecialTokens ?? true,
     minTokens,
     resolve,
+    silent: () => complete(0),
   };
 }

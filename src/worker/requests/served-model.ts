@@ -9,6 +9,7 @@ import { createTemplateSet, type TemplateSet } from "../../text/template-set.ts"
 import { createTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
 import { openGgufCheckpoint, openGgufNumbers } from "../gguf/checkpoint.ts";
 import type { Json } from "../json-fields.ts";
+import { type Matryoshka, toMatryoshka } from "./dimensions.ts";
 
 /** Sampling defaults that generation_config.json may set; vLLM 0.32 takes exactly these (`get_diff_sampling_param`). */
 export type SamplingDefaults = Pick<
@@ -31,6 +32,10 @@ export interface ServedModel {
   readonly maxModelLen: number;
   /** Rows of the model's embedding; ids from 0 to one less are accepted. */
   readonly vocabSize: number;
+  /** Numbers of a hidden state. */
+  readonly hiddenSize: number;
+  /** Lengths of shorter embeddings; default none. */
+  readonly matryoshka?: Matryoshka;
 }
 
 const numberOf = (value: unknown): number | undefined =>
@@ -80,13 +85,22 @@ export async function openWords(
   files: Files,
   directory: string,
   skipTokenizer = false,
-): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize">> {
+): Promise<Omit<ServedModel, "maxModelLen" | "vocabSize" | "hiddenSize">> {
   if (skipTokenizer) {
     const { config, generationConfig } = await openNumbers(files, directory);
     const [eosTokenId, ...extraEosTokenIds] = toEndIds(generationConfig, config);
     const defaults = toDefaults(generationConfig);
     const templates = createTemplateSet(null);
-    return { tokenizer: createNoTokenizer(), skipTokenizer, templates, defaults, eosTokenId, extraEosTokenIds };
+    const matryoshka = toMatryoshka(config);
+    return {
+      tokenizer: createNoTokenizer(),
+      skipTokenizer,
+      templates,
+      defaults,
+      eosTokenId,
+      extraEosTokenIds,
+      matryoshka,
+    };
   }
   const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
@@ -99,5 +113,6 @@ export async function openWords(
     defaults: toDefaults(checkpoint.generationConfig),
     eosTokenId,
     extraEosTokenIds: configured.filter((id) => id !== eosTokenId),
+    matryoshka: toMatryoshka(checkpoint.config),
   };
 }

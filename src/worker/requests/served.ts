@@ -93,6 +93,7 @@ export async function openServed(
     ...words,
     maxModelLen: first.maxModelLen,
     vocabSize: first.vocabSize,
+    hiddenSize: first.hiddenSize,
   };
   const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version, directive }, load);
   const batcher = parts.createBatcher(first, options);

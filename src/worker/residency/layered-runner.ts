@@ -2,6 +2,7 @@
  * Runs a decoder's graph piece by piece. A piece whose group is on disk is brought into memory before it runs and given
  * back after; the operating system reads the pieces that come next meanwhile.
  */
+import { HIDDEN } from "../graph/decoder-graph.ts";
 import { openLibc, type Region } from "../native/mapping.ts";
 import { addressOf, pinnedFloat32 } from "../native/memory.ts";
 import type { OnnxRuntime, OrtTensor } from "../native/onnxruntime.ts";
@@ -18,7 +19,8 @@ const SMALL_INPUTS = ["input_ids", "seqlens_k", "total_sequence_length", "logit_
 type Source =
   | { readonly kind: "small" | "cache"; readonly index: number }
   | { readonly kind: "value"; readonly value: string }
-  | { readonly kind: "logits" };
+  | { readonly kind: "logits" }
+  | { readonly kind: "hidden" };
 
 /** Memory that values share one after the other. */
 interface Slot {
@@ -53,6 +55,7 @@ const toSource = (name: string): Source => {
   if (small >= 0) return { kind: "small", index: small };
   const cache = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(name);
   if (cache !== null) return { kind: "cache", index: 2 * Number(cache[1]) + (cache[2] === "key" ? 0 : 1) };
+  if (name === HIDDEN) return { kind: "hidden" };
   return name === "logits" ? { kind: "logits" } : { kind: "value", value: name };
 };
 
@@ -91,6 +94,8 @@ export class LayeredRunner implements StepRunner {
   #wantedRows = 0;
   #buffers: Float32Array<ArrayBuffer>[] = [];
   #part = new Float32Array();
+  /** Hidden states that nobody asked for. */
+  #unread = new Float32Array();
   readonly #tensors = new Map<string, OrtTensor>();
 
   constructor(runtime: OnnxRuntime, options: LayeredRunnerOptions) {
@@ -112,8 +117,8 @@ export class LayeredRunner implements StepRunner {
     this.#lookUp(step);
     let paged = "";
     for (const [index, piece] of pieces.entries()) {
-      // Nobody wants logits: what makes them is not even read.
-      if (step.wanted === 0 && (piece.rows !== null || piece.group === "head")) continue;
+      // Nobody wants logits: what makes them is not even read; nor the final norm, where nobody wants that.
+      if (step.wanted === 0 && (piece.rows !== null || (piece.group === "head" && step.hidden === null))) continue;
       const stays = groups.isResident(piece.group);
       if (!stays) {
         this.#readAhead(index);
@@ -170,9 +175,16 @@ export class LayeredRunner implements StepRunner {
     if (source.kind === "small") return step.inputs[source.index]!;
     if (source.kind === "cache") return step.cache[source.index]!;
     if (source.kind === "value") return this.#value(this.#places.get(source.value)!, step);
+    if (source.kind === "hidden") return this.#hiddenOf(step);
     if (rows === null || this.#headCount === 1) return step.logits.handle;
     const width = rows.to - rows.from;
     return this.#tensor(`part ${step.wanted} ${width}`, this.#part, [step.wanted, width]);
+  }
+
+  /** Every output needs a place, wanted or not: the runtime would make one of its own otherwise, and nobody free it. */
+  #hiddenOf({ hidden, batch, tokens }: Step): bigint {
+    if (hidden !== null) return hidden.handle;
+    return this.#tensor(`hidden ${batch} ${tokens}`, this.#unread, [batch, tokens, this.#options.hidden]);
   }
 
   #value({ slot, width }: Place, { batch, tokens, wanted }: Step): bigint {
@@ -195,10 +207,11 @@ export class LayeredRunner implements StepRunner {
     if (batch * tokens <= this.#rows && wanted <= this.#wantedRows) return;
     this.#releaseTensors();
     this.#rows = Math.max(this.#rows, batch * tokens);
-    this.#wantedRows = Math.max(this.#wantedRows, wanted);
+    this.#wantedRows = Math.max(this.#wantedRows, wanted, 1);
     this.#buffers = this.#slots.map((slot) =>
       pinnedFloat32((slot.wanted ? this.#wantedRows : this.#rows) * slot.width),
     );
+    this.#unread = pinnedFloat32(this.#rows * this.#options.hidden);
     const widths = this.#options.pieces.map(({ rows }) => (rows === null ? 0 : rows.to - rows.from));
     this.#part = this.#headCount > 1 ? pinnedFloat32(this.#wantedRows * Math.max(...widths)) : new Float32Array();
   }

@@ -20,3 +20,19 @@ export function toBase64(array: Float32Array | Int32Array | Uint8Array): string 
   }
   return pieces.join("");
 }
+
+/**
+ * The bytes of a standard base64 text. Throws DOMException `InvalidCharacterError` for anything else.
+ *
+ * @example
+ * ```ts
+ * import { fromBase64 } from "./base64.ts";
+ * if (fromBase64("AACAPw==").join() !== "0,0,128,63") throw new Error("not the bytes of 1");
+ * ```
+ */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < characters.length; at += 1) bytes[at] = characters.charCodeAt(at);
+  return bytes;
+}
