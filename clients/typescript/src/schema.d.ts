@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Texts or token ids as vectors
+         * @description OpenAI's embeddings with vLLM's additions. Embedded replicas give the hidden state of the last token after the final norm (or the mean of all, with `--pooler-config`), scaled to length 1. vLLM servers get the request byte for byte; they answer 404 unless they were started for embeddings.
+         */
+        post: operations["createEmbedding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tokenize": {
         parameters: {
             query?: never;
@@ -1362,6 +1382,13 @@ export interface components {
             documents?: {
                 [key: string]: string;
             }[] | null;
+            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
+            truncate_prompt_tokens?: number | null;
+            /**
+             * @description The side that is cut off; default left, of embeddings right.
+             * @enum {string|null}
+             */
+            truncation_side?: "left" | "right" | null;
             /**
              * @description A variable of the chat template.
              * @enum {string|null}
@@ -1606,8 +1633,13 @@ export interface components {
             echo?: boolean | null;
             /** @description Default true. */
             add_special_tokens?: boolean | null;
-            /** @description Keep the last N prompt tokens; for token-id prompts. */
+            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
             truncate_prompt_tokens?: number | null;
+            /**
+             * @description The side that is cut off; default left, of embeddings right.
+             * @enum {string|null}
+             */
+            truncation_side?: "left" | "right" | null;
         } & {
             [key: string]: unknown;
         };
@@ -1729,6 +1761,117 @@ export interface components {
             reasons: string[];
             bytes_total: number | null;
             digest: components["schemas"]["WeightDigest"] | null;
+        };
+        Embedding: {
+            index: number;
+            /** @enum {string} */
+            object: "embedding";
+            embedding: number[] | string;
+        };
+        /**
+         * @example {
+         *       "model": "tide-nano",
+         *       "input": [
+         *         "What is 17 + 25?",
+         *         "Fill 8 with |."
+         *       ]
+         *     }
+         */
+        EmbeddingRequest: {
+            /** @description A text, texts, token ids, or a list of token id lists. Required unless `messages` is given. */
+            input?: string | string[] | number[] | number[][];
+            /**
+             * @description Served model name; without it any model.
+             * @example tide-nano
+             */
+            model?: string | null;
+            /** @description A conversation in place of `input`, written by the chat template. */
+            messages?: components["schemas"]["ChatRequestMessage"][] | null;
+            /**
+             * @description Numbers (default), or base64 of float32.
+             * @enum {string|null}
+             */
+            encoding_format?: "float" | "base64" | null;
+            /** @enum {string|null} */
+            embed_dtype?: "float32" | null;
+            /**
+             * @description Of base64; default little.
+             * @enum {string|null}
+             */
+            endianness?: "native" | "little" | "big" | null;
+            /** @description Shorter vectors, for models whose config.json says `is_matryoshka`. */
+            dimensions?: number | null;
+            /** @description Scale to length 1; default: --pooler-config, else true. */
+            use_activation?: boolean | null;
+            /**
+             * @description Which hidden states; default: --pooler-config, else LAST. Embedded replicas only.
+             * @enum {string|null}
+             */
+            pooling_type?: "LAST" | "MEAN" | null;
+            /** @description Default true; of `messages` false. */
+            add_special_tokens?: boolean | null;
+            /** @description Of `messages`; default false. */
+            add_generation_prompt?: boolean | null;
+            continue_final_message?: boolean | null;
+            /** @description A Jinja template, or a name in the model's set; needs --trust-request-chat-template. */
+            chat_template?: string | null;
+            /** @description Further variables of the chat template. */
+            chat_template_kwargs?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
+            truncate_prompt_tokens?: number | null;
+            /**
+             * @description The side that is cut off; default left, of embeddings right.
+             * @enum {string|null}
+             */
+            truncation_side?: "left" | "right" | null;
+            request_id?: string | null;
+            cache_salt?: string | null;
+            user?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "id": "embd-6f1c",
+         *       "object": "list",
+         *       "created": 1795401568,
+         *       "model": "tide-nano",
+         *       "data": [
+         *         {
+         *           "index": 0,
+         *           "object": "embedding",
+         *           "embedding": [
+         *             0.6,
+         *             -0.8
+         *           ]
+         *         }
+         *       ],
+         *       "usage": {
+         *         "prompt_tokens": 9,
+         *         "total_tokens": 9,
+         *         "completion_tokens": 0,
+         *         "prompt_tokens_details": null,
+         *         "completion_tokens_details": null
+         *       },
+         *       "weight_version": 1,
+         *       "weight_digest": "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+         *     }
+         */
+        EmbeddingResponse: {
+            id: string;
+            /** @enum {string} */
+            object: "list";
+            created: number;
+            model: string;
+            data: components["schemas"]["Embedding"][];
+            usage: components["schemas"]["Usage"];
+            /** @description Weights that made the answer; `7-8` when they changed meanwhile. Embedded replicas only. */
+            weight_version?: number | string;
+            weight_digest?: string | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * @description The closed list of error codes. Status and whether a repeat can help: see the document's description.
@@ -3516,6 +3659,206 @@ export interface operations {
                      *     data: [DONE]
                      */
                     "text/event-stream": string;
+                };
+            };
+            /** @description `invalid_value`, `malformed_json`, `missing_field`, `limit_exceeded`, `context_length_exceeded`, `unsupported` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `model_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `version_unavailable` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `upstream_failed` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_replica`, `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    createEmbedding: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Only weights of this version or newer.
+                 * @example 7
+                 */
+                "x-min-weight-version"?: string;
+                /**
+                 * @description Only weights of exactly this version.
+                 * @example 7
+                 */
+                "x-exact-weight-version"?: string;
+                /**
+                 * @description At most so many versions behind the newest.
+                 * @example 1
+                 */
+                "x-max-weight-lag"?: string;
+                /**
+                 * @description Seconds to wait for fresh enough weights before 412; default 0.
+                 * @example 2.5
+                 */
+                "x-weight-wait"?: string;
+                /**
+                 * @description Calls with one id go to one replica while it serves.
+                 * @example rollout-17
+                 */
+                "x-session-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "tide-nano",
+                 *       "input": [
+                 *         "What is 17 + 25?",
+                 *         "Fill 8 with |."
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmbeddingRequest"];
+            };
+        };
+        responses: {
+            /** @description One vector per input, in order. */
+            200: {
+                headers: {
+                    /** @description Weights that made every token of this answer; `7-8` when they changed meanwhile. */
+                    "x-weight-version"?: string;
+                    /** @description Digest of those weights, where it is known. */
+                    "x-weight-digest"?: string;
+                    /** @description Id of the replica. */
+                    "x-served-by"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "embd-6f1c",
+                     *       "object": "list",
+                     *       "created": 1795401568,
+                     *       "model": "tide-nano",
+                     *       "data": [
+                     *         {
+                     *           "index": 0,
+                     *           "object": "embedding",
+                     *           "embedding": [
+                     *             0.6,
+                     *             -0.8
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "usage": {
+                     *         "prompt_tokens": 9,
+                     *         "total_tokens": 9,
+                     *         "completion_tokens": 0,
+                     *         "prompt_tokens_details": null,
+                     *         "completion_tokens_details": null
+                     *       },
+                     *       "weight_version": 1,
+                     *       "weight_digest": "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EmbeddingResponse"];
                 };
             };
             /** @description `invalid_value`, `malformed_json`, `missing_field`, `limit_exceeded`, `context_length_exceeded`, `unsupported` */

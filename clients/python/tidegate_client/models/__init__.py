@@ -30,6 +30,15 @@ from .chat_completion_request_stream_options_type_0 import (
 from .chat_completion_request_tool_choice_type_1 import (
     ChatCompletionRequestToolChoiceType1,
 )
+from .chat_completion_request_truncation_side_type_1 import (
+    ChatCompletionRequestTruncationSideType1,
+)
+from .chat_completion_request_truncation_side_type_2_type_1 import (
+    ChatCompletionRequestTruncationSideType2Type1,
+)
+from .chat_completion_request_truncation_side_type_3_type_1 import (
+    ChatCompletionRequestTruncationSideType3Type1,
+)
 from .chat_completion_response import ChatCompletionResponse
 from .chat_completion_response_object import ChatCompletionResponseObject
 from .chat_content_part import ChatContentPart
@@ -58,6 +67,15 @@ from .completion_request_logit_bias_type_0 import CompletionRequestLogitBiasType
 from .completion_request_stream_options_type_0 import (
     CompletionRequestStreamOptionsType0,
 )
+from .completion_request_truncation_side_type_1 import (
+    CompletionRequestTruncationSideType1,
+)
+from .completion_request_truncation_side_type_2_type_1 import (
+    CompletionRequestTruncationSideType2Type1,
+)
+from .completion_request_truncation_side_type_3_type_1 import (
+    CompletionRequestTruncationSideType3Type1,
+)
 from .completion_response import CompletionResponse
 from .completion_response_object import CompletionResponseObject
 from .create_lease import CreateLease
@@ -67,6 +85,47 @@ from .disk_source import DiskSource
 from .disk_source_kind import DiskSourceKind
 from .dry_run_result import DryRunResult
 from .dry_run_result_servers_item import DryRunResultServersItem
+from .embedding import Embedding
+from .embedding_object import EmbeddingObject
+from .embedding_request import EmbeddingRequest
+from .embedding_request_chat_template_kwargs_type_0 import (
+    EmbeddingRequestChatTemplateKwargsType0,
+)
+from .embedding_request_embed_dtype import EmbeddingRequestEmbedDtype
+from .embedding_request_encoding_format_type_1 import (
+    EmbeddingRequestEncodingFormatType1,
+)
+from .embedding_request_encoding_format_type_2_type_1 import (
+    EmbeddingRequestEncodingFormatType2Type1,
+)
+from .embedding_request_encoding_format_type_3_type_1 import (
+    EmbeddingRequestEncodingFormatType3Type1,
+)
+from .embedding_request_endianness_type_1 import EmbeddingRequestEndiannessType1
+from .embedding_request_endianness_type_2_type_1 import (
+    EmbeddingRequestEndiannessType2Type1,
+)
+from .embedding_request_endianness_type_3_type_1 import (
+    EmbeddingRequestEndiannessType3Type1,
+)
+from .embedding_request_pooling_type_type_1 import EmbeddingRequestPoolingTypeType1
+from .embedding_request_pooling_type_type_2_type_1 import (
+    EmbeddingRequestPoolingTypeType2Type1,
+)
+from .embedding_request_pooling_type_type_3_type_1 import (
+    EmbeddingRequestPoolingTypeType3Type1,
+)
+from .embedding_request_truncation_side_type_1 import (
+    EmbeddingRequestTruncationSideType1,
+)
+from .embedding_request_truncation_side_type_2_type_1 import (
+    EmbeddingRequestTruncationSideType2Type1,
+)
+from .embedding_request_truncation_side_type_3_type_1 import (
+    EmbeddingRequestTruncationSideType3Type1,
+)
+from .embedding_response import EmbeddingResponse
+from .embedding_response_object import EmbeddingResponseObject
 from .error_code import ErrorCode
 from .finish_reason import FinishReason
 from .fleet import Fleet
@@ -291,6 +350,9 @@ __all__ = (
     "ChatCompletionRequestReasoningEffortType3Type1",
     "ChatCompletionRequestStreamOptionsType0",
     "ChatCompletionRequestToolChoiceType1",
+    "ChatCompletionRequestTruncationSideType1",
+    "ChatCompletionRequestTruncationSideType2Type1",
+    "ChatCompletionRequestTruncationSideType3Type1",
     "ChatCompletionResponse",
     "ChatCompletionResponseObject",
     "ChatContentPart",
@@ -313,6 +375,9 @@ __all__ = (
     "CompletionRequest",
     "CompletionRequestLogitBiasType0",
     "CompletionRequestStreamOptionsType0",
+    "CompletionRequestTruncationSideType1",
+    "CompletionRequestTruncationSideType2Type1",
+    "CompletionRequestTruncationSideType3Type1",
     "CompletionResponse",
     "CompletionResponseObject",
     "CreateLease",
@@ -322,6 +387,25 @@ __all__ = (
     "DiskSourceKind",
     "DryRunResult",
     "DryRunResultServersItem",
+    "Embedding",
+    "EmbeddingObject",
+    "EmbeddingRequest",
+    "EmbeddingRequestChatTemplateKwargsType0",
+    "EmbeddingRequestEmbedDtype",
+    "EmbeddingRequestEncodingFormatType1",
+    "EmbeddingRequestEncodingFormatType2Type1",
+    "EmbeddingRequestEncodingFormatType3Type1",
+    "EmbeddingRequestEndiannessType1",
+    "EmbeddingRequestEndiannessType2Type1",
+    "EmbeddingRequestEndiannessType3Type1",
+    "EmbeddingRequestPoolingTypeType1",
+    "EmbeddingRequestPoolingTypeType2Type1",
+    "EmbeddingRequestPoolingTypeType3Type1",
+    "EmbeddingRequestTruncationSideType1",
+    "EmbeddingRequestTruncationSideType2Type1",
+    "EmbeddingRequestTruncationSideType3Type1",
+    "EmbeddingResponse",
+    "EmbeddingResponseObject",
     "ErrorCode",
     "FinishReason",
     "Fleet",

@@ -18,6 +18,18 @@ from ..models.chat_completion_request_reasoning_effort_type_3_type_1 import (
     ChatCompletionRequestReasoningEffortType3Type1,
     check_chat_completion_request_reasoning_effort_type_3_type_1,
 )
+from ..models.chat_completion_request_truncation_side_type_1 import (
+    ChatCompletionRequestTruncationSideType1,
+    check_chat_completion_request_truncation_side_type_1,
+)
+from ..models.chat_completion_request_truncation_side_type_2_type_1 import (
+    ChatCompletionRequestTruncationSideType2Type1,
+    check_chat_completion_request_truncation_side_type_2_type_1,
+)
+from ..models.chat_completion_request_truncation_side_type_3_type_1 import (
+    ChatCompletionRequestTruncationSideType3Type1,
+    check_chat_completion_request_truncation_side_type_3_type_1,
+)
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -92,6 +104,10 @@ class ChatCompletionRequest:
         chat_template_kwargs (ChatCompletionRequestChatTemplateKwargsType0 | None | Unset): Further variables of the
             chat template.
         documents (list[ChatCompletionRequestDocumentsType0Item] | None | Unset): For retrieval templates.
+        truncate_prompt_tokens (int | None | Unset): Keep so many prompt tokens; -1 = as many as the context takes.
+        truncation_side (ChatCompletionRequestTruncationSideType1 | ChatCompletionRequestTruncationSideType2Type1 |
+            ChatCompletionRequestTruncationSideType3Type1 | None | Unset): The side that is cut off; default left, of
+            embeddings right.
         reasoning_effort (ChatCompletionRequestReasoningEffortType1 | ChatCompletionRequestReasoningEffortType2Type1 |
             ChatCompletionRequestReasoningEffortType3Type1 | None | Unset): A variable of the chat template.
     """
@@ -137,6 +153,14 @@ class ChatCompletionRequest:
         ChatCompletionRequestChatTemplateKwargsType0 | None | Unset
     ) = UNSET
     documents: list[ChatCompletionRequestDocumentsType0Item] | None | Unset = UNSET
+    truncate_prompt_tokens: int | None | Unset = UNSET
+    truncation_side: (
+        ChatCompletionRequestTruncationSideType1
+        | ChatCompletionRequestTruncationSideType2Type1
+        | ChatCompletionRequestTruncationSideType3Type1
+        | None
+        | Unset
+    ) = UNSET
     reasoning_effort: (
         ChatCompletionRequestReasoningEffortType1
         | ChatCompletionRequestReasoningEffortType2Type1
@@ -427,6 +451,24 @@ class ChatCompletionRequest:
         else:
             documents = self.documents
 
+        truncate_prompt_tokens: int | None | Unset
+        if isinstance(self.truncate_prompt_tokens, Unset):
+            truncate_prompt_tokens = UNSET
+        else:
+            truncate_prompt_tokens = self.truncate_prompt_tokens
+
+        truncation_side: None | str | Unset
+        if isinstance(self.truncation_side, Unset):
+            truncation_side = UNSET
+        elif (
+            isinstance(self.truncation_side, str)
+            or isinstance(self.truncation_side, str)
+            or isinstance(self.truncation_side, str)
+        ):
+            truncation_side = self.truncation_side
+        else:
+            truncation_side = self.truncation_side
+
         reasoning_effort: None | str | Unset
         if isinstance(self.reasoning_effort, Unset):
             reasoning_effort = UNSET
@@ -522,6 +564,10 @@ class ChatCompletionRequest:
             field_dict["chat_template_kwargs"] = chat_template_kwargs
         if documents is not UNSET:
             field_dict["documents"] = documents
+        if truncate_prompt_tokens is not UNSET:
+            field_dict["truncate_prompt_tokens"] = truncate_prompt_tokens
+        if truncation_side is not UNSET:
+            field_dict["truncation_side"] = truncation_side
         if reasoning_effort is not UNSET:
             field_dict["reasoning_effort"] = reasoning_effort
 
@@ -1029,6 +1075,71 @@ class ChatCompletionRequest:
 
         documents = _parse_documents(d.pop("documents", UNSET))
 
+        def _parse_truncate_prompt_tokens(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        truncate_prompt_tokens = _parse_truncate_prompt_tokens(
+            d.pop("truncate_prompt_tokens", UNSET)
+        )
+
+        def _parse_truncation_side(
+            data: object,
+        ) -> (
+            ChatCompletionRequestTruncationSideType1
+            | ChatCompletionRequestTruncationSideType2Type1
+            | ChatCompletionRequestTruncationSideType3Type1
+            | None
+            | Unset
+        ):
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_1 = (
+                    check_chat_completion_request_truncation_side_type_1(data)
+                )
+
+                return truncation_side_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_2_type_1 = (
+                    check_chat_completion_request_truncation_side_type_2_type_1(data)
+                )
+
+                return truncation_side_type_2_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_3_type_1 = (
+                    check_chat_completion_request_truncation_side_type_3_type_1(data)
+                )
+
+                return truncation_side_type_3_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                ChatCompletionRequestTruncationSideType1
+                | ChatCompletionRequestTruncationSideType2Type1
+                | ChatCompletionRequestTruncationSideType3Type1
+                | None
+                | Unset,
+                data,
+            )
+
+        truncation_side = _parse_truncation_side(d.pop("truncation_side", UNSET))
+
         def _parse_reasoning_effort(
             data: object,
         ) -> (
@@ -1123,6 +1234,8 @@ class ChatCompletionRequest:
             chat_template=chat_template,
             chat_template_kwargs=chat_template_kwargs,
             documents=documents,
+            truncate_prompt_tokens=truncate_prompt_tokens,
+            truncation_side=truncation_side,
             reasoning_effort=reasoning_effort,
         )
 

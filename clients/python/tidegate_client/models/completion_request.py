@@ -6,6 +6,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.completion_request_truncation_side_type_1 import (
+    CompletionRequestTruncationSideType1,
+    check_completion_request_truncation_side_type_1,
+)
+from ..models.completion_request_truncation_side_type_2_type_1 import (
+    CompletionRequestTruncationSideType2Type1,
+    check_completion_request_truncation_side_type_2_type_1,
+)
+from ..models.completion_request_truncation_side_type_3_type_1 import (
+    CompletionRequestTruncationSideType3Type1,
+    check_completion_request_truncation_side_type_3_type_1,
+)
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -58,7 +70,10 @@ class CompletionRequest:
         logprobs (int | None | Unset): Candidates per token; 0 = the sampled one only.
         echo (bool | None | Unset):
         add_special_tokens (bool | None | Unset): Default true.
-        truncate_prompt_tokens (int | None | Unset): Keep the last N prompt tokens; for token-id prompts.
+        truncate_prompt_tokens (int | None | Unset): Keep so many prompt tokens; -1 = as many as the context takes.
+        truncation_side (CompletionRequestTruncationSideType1 | CompletionRequestTruncationSideType2Type1 |
+            CompletionRequestTruncationSideType3Type1 | None | Unset): The side that is cut off; default left, of embeddings
+            right.
     """
 
     prompt: list[int] | list[list[int]] | list[str] | str
@@ -93,6 +108,13 @@ class CompletionRequest:
     echo: bool | None | Unset = UNSET
     add_special_tokens: bool | None | Unset = UNSET
     truncate_prompt_tokens: int | None | Unset = UNSET
+    truncation_side: (
+        CompletionRequestTruncationSideType1
+        | CompletionRequestTruncationSideType2Type1
+        | CompletionRequestTruncationSideType3Type1
+        | None
+        | Unset
+    ) = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -319,6 +341,18 @@ class CompletionRequest:
         else:
             truncate_prompt_tokens = self.truncate_prompt_tokens
 
+        truncation_side: None | str | Unset
+        if isinstance(self.truncation_side, Unset):
+            truncation_side = UNSET
+        elif (
+            isinstance(self.truncation_side, str)
+            or isinstance(self.truncation_side, str)
+            or isinstance(self.truncation_side, str)
+        ):
+            truncation_side = self.truncation_side
+        else:
+            truncation_side = self.truncation_side
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -388,6 +422,8 @@ class CompletionRequest:
             field_dict["add_special_tokens"] = add_special_tokens
         if truncate_prompt_tokens is not UNSET:
             field_dict["truncate_prompt_tokens"] = truncate_prompt_tokens
+        if truncation_side is not UNSET:
+            field_dict["truncation_side"] = truncation_side
 
         return field_dict
 
@@ -783,6 +819,60 @@ class CompletionRequest:
             d.pop("truncate_prompt_tokens", UNSET)
         )
 
+        def _parse_truncation_side(
+            data: object,
+        ) -> (
+            CompletionRequestTruncationSideType1
+            | CompletionRequestTruncationSideType2Type1
+            | CompletionRequestTruncationSideType3Type1
+            | None
+            | Unset
+        ):
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_1 = (
+                    check_completion_request_truncation_side_type_1(data)
+                )
+
+                return truncation_side_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_2_type_1 = (
+                    check_completion_request_truncation_side_type_2_type_1(data)
+                )
+
+                return truncation_side_type_2_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                truncation_side_type_3_type_1 = (
+                    check_completion_request_truncation_side_type_3_type_1(data)
+                )
+
+                return truncation_side_type_3_type_1
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                CompletionRequestTruncationSideType1
+                | CompletionRequestTruncationSideType2Type1
+                | CompletionRequestTruncationSideType3Type1
+                | None
+                | Unset,
+                data,
+            )
+
+        truncation_side = _parse_truncation_side(d.pop("truncation_side", UNSET))
+
         completion_request = cls(
             prompt=prompt,
             model=model,
@@ -816,6 +906,7 @@ class CompletionRequest:
             echo=echo,
             add_special_tokens=add_special_tokens,
             truncate_prompt_tokens=truncate_prompt_tokens,
+            truncation_side=truncation_side,
         )
 
         completion_request.additional_properties = d

@@ -1,0 +1,20 @@
+from typing import Literal
+
+EmbeddingRequestPoolingTypeType3Type1 = Literal["LAST", "MEAN"]
+
+EMBEDDING_REQUEST_POOLING_TYPE_TYPE_3_TYPE_1_VALUES: set[
+    EmbeddingRequestPoolingTypeType3Type1
+] = {
+    "LAST",
+    "MEAN",
+}
+
+
+def check_embedding_request_pooling_type_type_3_type_1(
+    value: str,
+) -> EmbeddingRequestPoolingTypeType3Type1:
+    if value in EMBEDDING_REQUEST_POOLING_TYPE_TYPE_3_TYPE_1_VALUES:
+        return value
+    raise TypeError(
+        f"Unexpected value {value!r}. Expected one of {EMBEDDING_REQUEST_POOLING_TYPE_TYPE_3_TYPE_1_VALUES!r}"
+    )
