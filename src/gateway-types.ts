@@ -30,6 +30,16 @@ export interface RoutingWishes {
   readonly sessionId?: string;
 }
 
+/** The prompts of a call that holds several: it may be shared out over replicas. */
+export interface InboundBatch {
+  /** Lists of the body with one item per prompt, as places in its bytes; the first is the prompts themselves. */
+  readonly lists: readonly { readonly start: number; readonly end: number }[];
+  /** How answers in the caller's own dialect are put together; null: they cannot be. */
+  readonly merge: "completions" | "trl" | null;
+  /** Completions per prompt; undefined where the body may say it in a place that was not looked at. */
+  readonly samples: number | undefined;
+}
+
 /** A generation call, understood no further than routing needs. */
 export interface InboundCall {
   readonly requestId: string;
@@ -43,6 +53,8 @@ export interface InboundCall {
   readonly model: string | undefined;
   /** True when the caller wants a stream: then a failure after the first event cannot be moved elsewhere. */
   readonly stream: boolean;
+  /** Set where the body has a list of prompts and the answer is no stream. */
+  readonly batch?: InboundBatch;
   readonly wishes: RoutingWishes;
   /** Aborts when the client left or the deadline passed. */
   readonly signal: AbortSignal;
@@ -52,6 +64,7 @@ export interface InboundCall {
 
 /** Who answered, with which weights. */
 export interface Stamp {
+  /** Several, separated by commas, where a batch was shared out. */
   readonly replica: string;
   readonly model: string;
   readonly weightVersion: WeightVersion;
@@ -60,7 +73,13 @@ export interface Stamp {
 
 export type Outcome =
   /** The upstream's own answer, body untouched. Nobody else holds the response. */
-  | { readonly kind: "forwarded"; readonly response: Response; readonly stamp: Stamp }
+  | {
+      readonly kind: "forwarded";
+      readonly response: Response;
+      readonly stamp: Stamp;
+      /** First and last weights of its tokens, where they may differ. */
+      readonly span?: { readonly first: WeightVersion; readonly last: WeightVersion };
+    }
   /**
    * Neutral events, `start` already taken out. Not streamed: complete and replayed, so it cannot fail any more.
    * The consumer must iterate to the end or call `return()`; that is what frees the replica.

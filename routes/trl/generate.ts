@@ -9,7 +9,7 @@ import {
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { GENERATION_PARAMETERS, STAMP_HEADERS } from "../../src/http/documented-headers.ts";
 import { GENERATION_ERRORS, trlErrors } from "../../src/http/error-responses.ts";
-import { dispatchCall, readCall } from "../../src/http/inbound.ts";
+import { createBatchForm, dispatchCall, readCall } from "../../src/http/inbound.ts";
 import { toTrlAnswer, trlJson } from "../../src/http/trl/answer.ts";
 import { hasEmptyList } from "../../src/http/trl/empty-list.ts";
 import { EMPTY_ANSWER, renderTrl } from "../../src/http/trl/render.ts";
@@ -25,6 +25,9 @@ const responses = {
   ...trlErrors(...GENERATION_ERRORS),
 };
 
+const PROMPTS = createBatchForm(["prompts", "images"], "trl");
+const CONVERSATIONS = createBatchForm(["messages"], "trl");
+
 export const trlGenerate = defineRoute({
   route: createRoute({
     method: "post",
@@ -32,7 +35,8 @@ export const trlGenerate = defineRoute({
     operationId: "trlGenerate",
     tags: ["TRL"],
     summary: "Continue prompts, n times each",
-    description: "TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.",
+    description:
+      "TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several prompts are shared out over replicas of one weight version, and their completions come in order, prompt-major.",
     parameters: [...GENERATION_PARAMETERS],
     request: { body: { required: true, content: { "application/json": { schema: TrlGenerateRequest } } } },
     responses,
@@ -40,7 +44,7 @@ export const trlGenerate = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer(), PROMPTS);
     if (hasEmptyList(call.body, "prompts")) {
       // RLT's client sends this when there are fewer prompts than servers.
       const { prompts: _, ...rest } = parseJsonObject(call.body);
@@ -67,7 +71,7 @@ export const trlChat = defineRoute({
   scope: "generate",
   rawBody: true,
   handler: async (c) => {
-    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer(), CONVERSATIONS);
     if (hasEmptyList(call.body, "messages")) return asIs(trlJson(EMPTY_ANSWER));
     const { maxTokensPerRequest, trustRequestChatTemplate } = c.var.gateway.config;
     const around = { requestId: call.requestId, maxTokensPerRequest, trustRequestChatTemplate };

@@ -4,11 +4,14 @@ import { SequenceLogprobsRequest, SequenceLogprobsResponse } from "../../src/con
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
 import { GENERATION_PARAMETERS, STAMP_HEADERS } from "../../src/http/documented-headers.ts";
 import { GENERATION_ERRORS, trlErrors } from "../../src/http/error-responses.ts";
-import { dispatchCall, readCall } from "../../src/http/inbound.ts";
+import { createBatchForm, dispatchCall, readCall } from "../../src/http/inbound.ts";
 import { toTrlAnswer, trlJson } from "../../src/http/trl/answer.ts";
 import { hasEmptyList } from "../../src/http/trl/empty-list.ts";
 import { parseScoring, renderScoring } from "../../src/http/trl/sequence-logprobs.ts";
 import { parseJsonObject } from "../../src/http/validation.ts";
+
+// Packed answers of different widths cannot be joined byte for byte: only engines that understand the call share it.
+const SEQUENCES = createBatchForm(["sequences", "prompt_lengths"], null);
 
 export const trlSequenceLogprobs = defineRoute({
   route: createRoute({
@@ -33,7 +36,7 @@ export const trlSequenceLogprobs = defineRoute({
   scope: "score",
   rawBody: true,
   handler: async (c) => {
-    const call = readCall(c, "trl", await c.req.raw.arrayBuffer());
+    const call = readCall(c, "trl", await c.req.raw.arrayBuffer(), SEQUENCES);
     const around = { requestId: call.requestId, maxTokensPerRequest: c.var.gateway.config.maxTokensPerRequest };
     if (hasEmptyList(call.body, "sequences")) {
       const parsed = parseScoring(parseJsonObject(call.body), around);

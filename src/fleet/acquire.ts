@@ -92,16 +92,25 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     wishes = asked;
     published = context.published();
     excluding = exclude;
-    return choose(replicas, fits, asked.sessionId, clock.monotonic());
+    const time = clock.monotonic();
+    const chosen = choose(replicas, fits, asked.sessionId, time);
+    return asked.onlyAdmitted === true && chosen?.breaker.admits(time) === false ? undefined : chosen;
   };
+
+  /** The immediate case: nobody has to wait for anything. */
+  function acquireNow(asked: LeaseWishes): Lease | undefined {
+    if (context.stopped() || context.gateClosed()) return undefined;
+    const chosen = search(asked, asked.exclude.size > 0);
+    return chosen === undefined ? undefined : context.lease(chosen);
+  }
 
   /** A lease, or why not now. Throws what waiting cannot mend. */
   function attempt(asked: LeaseWishes, waiter: Waiter | null): Lease | Later {
+    const lease = acquireNow(asked);
+    if (lease !== undefined) return lease;
     if (context.stopped()) throw new GatewayError("draining", "The gateway is shutting down.", { retryAfter: 1 });
     if (context.gateClosed())
       return { until: Number.POSITIVE_INFINITY, error: () => noReplica(replicas, context.published(), asked) };
-    const chosen = search(asked, asked.exclude.size > 0);
-    if (chosen !== undefined) return context.lease(chosen);
     return later(asked, waiter);
   }
 
@@ -189,11 +198,7 @@ export function createAcquirer(context: AcquireContext): Acquirer {
   }
 
   return {
-    acquireNow(asked) {
-      if (context.stopped() || context.gateClosed()) return undefined;
-      const chosen = search(asked, asked.exclude.size > 0);
-      return chosen === undefined ? undefined : context.lease(chosen);
-    },
+    acquireNow,
     acquire(asked) {
       try {
         const found = attempt(asked, null);

@@ -28,6 +28,8 @@ export interface LeaseWishes {
   readonly sessionId?: string;
   /** Replicas already tried by this request. */
   readonly exclude: ReadonlySet<string>;
+  /** Not one that is kept away by its failures, also where nobody else is left. Default false. */
+  readonly onlyAdmitted?: boolean;
   /** Only replicas whose engine passes. */
   readonly accepts?: (engine: Engine) => boolean;
   readonly signal: AbortSignal;

@@ -8,98 +8,24 @@
 import type { GenerateEvent } from "../contract/generation.ts";
 import type { Engine } from "../engine/engine.ts";
 import { GatewayError, toGatewayError } from "../errors.ts";
-import type { FleetRegistry, Lease, LeaseWishes } from "../fleet/types.ts";
-import type { InboundCall, Outcome, Stamp, Wire } from "../gateway-types.ts";
-import type { Logger } from "../observe/log.ts";
-import type { Exchange, ExchangeAnswer } from "../ports.ts";
+import type { Lease } from "../fleet/types.ts";
+import type { InboundCall, Outcome } from "../gateway-types.ts";
+import { dispatchBatch } from "./batch/dispatch.ts";
+import {
+  ATTEMPT_LIMIT,
+  CAN_ANSWER,
+  CAN_FORWARD,
+  canForward,
+  type DispatchDependencies,
+  forwardOnce,
+  isReplicaFault,
+  NOTHING,
+  stampOf,
+  toLeaseWishes,
+} from "./calls.ts";
 import { finishForward } from "./forward.ts";
-import type { StreamWatch } from "./stream-watch.ts";
 
-/** Replicas tried per call. Three: a fleet in which three in a row die has a trouble that another try only hides. */
-const ATTEMPT_LIMIT = 3;
-
-export interface DispatchDependencies {
-  readonly fleet: FleetRegistry;
-  readonly log: Logger;
-  readonly streams: StreamWatch;
-  /** See `Exchange.toBody`. */
-  readonly toBody: Exchange["toBody"] | undefined;
-  /** Counts a moved call. */
-  readonly onMoved: (replica: string) => void;
-}
-
-/** Dialects that an engine's `forward` understands as they are. */
-const SPOKEN: Readonly<Record<Engine["kind"], readonly Wire[]>> = {
-  embedded: [],
-  vllm: ["openai", "vllm"],
-  trl: ["trl"],
-};
-
-const canForward = (engine: Engine, wire: Wire): boolean =>
-  engine.forward !== undefined && SPOKEN[engine.kind].includes(wire);
-
-/** One function per dialect, made once: the fleet calls it for every replica of every request. */
-const CAN_FORWARD: Readonly<Record<Wire, (engine: Engine) => boolean>> = {
-  openai: (engine) => canForward(engine, "openai"),
-  trl: (engine) => canForward(engine, "trl"),
-  vllm: (engine) => canForward(engine, "vllm"),
-};
-const CAN_ANSWER: typeof CAN_FORWARD = {
-  openai: (engine) => engine.generate !== undefined || CAN_FORWARD.openai(engine),
-  trl: (engine) => engine.generate !== undefined || CAN_FORWARD.trl(engine),
-  vllm: (engine) => engine.generate !== undefined || CAN_FORWARD.vllm(engine),
-};
-
-const stampOf = (lease: Lease, call: Pick<InboundCall, "model">): Stamp => ({
-  replica: lease.replica.id,
-  model: call.model ?? lease.replica.info?.models[0]?.id ?? "",
-  weightVersion: lease.replica.weightVersion ?? (0 as Stamp["weightVersion"]),
-  weightDigest: lease.replica.weightDigest,
-});
-
-/** A failure of the replica, not of the request: another replica may do better. */
-const isReplicaFault = (error: GatewayError): boolean =>
-  error.code === "replica_failed" || error.code === "upstream_failed" || error.code === "draining";
-
-/** Routing wishes of a call as the fleet wants them. */
-function toLeaseWishes(
-  call: Pick<InboundCall, "model" | "wishes" | "signal">,
-  exclude: ReadonlySet<string>,
-  accepts: (engine: Engine) => boolean,
-): LeaseWishes {
-  const { wishes } = call;
-  if (
-    wishes.waitSeconds === 0 &&
-    wishes.minVersion === undefined &&
-    wishes.exactVersion === undefined &&
-    wishes.maxLag === undefined &&
-    wishes.sessionId === undefined
-  ) {
-    return { model: call.model, waitMilliseconds: 0, exclude, accepts, signal: call.signal };
-  }
-  return {
-    model: call.model,
-    ...(wishes.minVersion === undefined ? {} : { minVersion: wishes.minVersion }),
-    ...(wishes.exactVersion === undefined ? {} : { exactVersion: wishes.exactVersion }),
-    ...(wishes.maxLag === undefined ? {} : { maxLag: wishes.maxLag }),
-    ...(wishes.sessionId === undefined ? {} : { sessionId: wishes.sessionId }),
-    waitMilliseconds: wishes.waitSeconds * 1000,
-    exclude,
-    accepts,
-    signal: call.signal,
-  };
-}
-
-function forwardOnce(
-  lease: Lease,
-  call: Omit<InboundCall, "toRequest" | "stream">,
-): Promise<Response | ExchangeAnswer> {
-  const { forward } = lease.replica.engine;
-  if (forward === undefined) throw new GatewayError("internal", "A replica without HTTP was asked to forward.");
-  const { method, target, headers, signal } = call;
-  const body = method === "GET" || method === "HEAD" ? null : call.body;
-  return forward({ method, target, headers, body }, { signal });
-}
+export type { DispatchDependencies } from "./calls.ts";
 
 async function* replay(events: readonly GenerateEvent[]): AsyncGenerator<GenerateEvent> {
   yield* events;
@@ -156,6 +82,10 @@ async function generateOnce(lease: Lease, call: InboundCall): Promise<Outcome> {
 
 /** See `Gateway.generation.dispatch`. Throws GatewayError. */
 export function dispatch(call: InboundCall, dependencies: DispatchDependencies): Promise<Outcome> {
+  if (call.batch !== undefined) {
+    const shared = dispatchBatch(call, call.batch, dependencies);
+    if (shared !== undefined) return shared;
+  }
   return attempt(call, dependencies, CAN_ANSWER[call.wire], (lease) => generateOnce(lease, call));
 }
 
@@ -204,5 +134,3 @@ async function attempt(
     }
   }
 }
-
-const NOTHING: ReadonlySet<string> = new Set();

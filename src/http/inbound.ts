@@ -5,14 +5,30 @@
 import type { Context } from "hono";
 import type { GenerateRequest } from "../contract/generation.ts";
 import { GatewayError } from "../errors.ts";
-import type { InboundCall, Outcome, Wire } from "../gateway-types.ts";
-import { createJsonScanner } from "../lib/scan-json.ts";
+import type { InboundBatch, InboundCall, Outcome, Wire } from "../gateway-types.ts";
+import { createJsonScanner, type JsonSpan } from "../lib/scan-json.ts";
 import type { AppEnv } from "./env.ts";
 import { checkTokenBudget } from "./limits.ts";
 import { parseJsonObject } from "./validation.ts";
 import { parseWishes } from "./wishes.ts";
 
-const scan = createJsonScanner(["model", "stream", "n", "max_tokens", "max_completion_tokens"]);
+const KEYS = ["model", "stream", "n", "max_tokens", "max_completion_tokens"] as const;
+
+const scan = createJsonScanner(KEYS);
+
+/** Where a dialect keeps the prompts of a call; the lists have one item per prompt, the first has the prompts themselves. */
+export interface BatchForm {
+  readonly lists: readonly [string, ...string[]];
+  readonly merge: InboundBatch["merge"];
+  readonly scan: ReturnType<typeof createJsonScanner<string>>;
+}
+
+/** The form of a route whose calls may hold several prompts. */
+export const createBatchForm = (lists: readonly [string, ...string[]], merge: InboundBatch["merge"]): BatchForm => ({
+  lists,
+  merge,
+  scan: createJsonScanner<string>(KEYS, lists),
+});
 
 /** Path and query as they came; cheaper than parsing the whole URL. */
 export function targetOf(url: string): string {
@@ -25,18 +41,42 @@ const integerOr = (value: unknown, otherwise: number): number =>
 
 // `c.get` and not `c.var` here and below: the latter builds an object of all variables at each use.
 
-/** Scans the request, whose body has been read. Throws GatewayError when that is no JSON object or over the token budget. */
-export function readCall(c: Context<AppEnv>, wire: Wire, buffer: ArrayBuffer): Omit<InboundCall, "toRequest"> {
+/** The prompts, where they are a list and the whole answer comes at once. */
+function toBatch({ lists, merge }: BatchForm, values: Readonly<Record<string, unknown>>): InboundBatch | undefined {
+  const isList = (value: unknown): value is JsonSpan =>
+    typeof value === "object" && value !== null && (value as JsonSpan).kind === "array";
+  const [prompts] = lists;
+  if (values.stream === true || !isList(values[prompts])) return undefined;
+  const { n } = values;
+  return {
+    lists: lists.map((name) => values[name]).filter(isList),
+    merge,
+    samples: merge === "completions" ? integerOr(n, 1) : undefined,
+  };
+}
+
+/**
+ * Scans the request, whose body has been read; `form` for routes that take several prompts. Throws GatewayError when
+ * that is no JSON object or over the token budget.
+ */
+export function readCall(
+  c: Context<AppEnv>,
+  wire: Wire,
+  buffer: ArrayBuffer,
+  form?: BatchForm,
+): Omit<InboundCall, "toRequest"> {
   const body = new Uint8Array(buffer);
-  const found = scan(body);
+  const found = form === undefined ? scan(body) : form.scan(body);
   if (!found.ok) {
     // The strict parser words it better; what only the scanner dislikes (a bare NaN as a limit) is named by the scanner.
     parseJsonObject(body);
     throw new GatewayError("malformed_json", `The request body: ${found.reason} (byte ${found.offset}).`);
   }
-  const { model, stream, n, max_tokens, max_completion_tokens } = found.values;
+  const values: Readonly<Record<string, unknown>> = found.values;
+  const { model, stream, n, max_tokens, max_completion_tokens } = values;
   const maxTokens = integerOr(max_completion_tokens, integerOr(max_tokens, 1));
   checkTokenBudget({ prompts: 1, samples: integerOr(n, 1), maxTokens }, c.get("gateway").config);
+  const batch = form === undefined ? undefined : toBatch(form, values);
   return {
     requestId: c.get("requestId"),
     wire,
@@ -46,6 +86,7 @@ export function readCall(c: Context<AppEnv>, wire: Wire, buffer: ArrayBuffer): O
     body,
     model: typeof model === "string" ? model : undefined,
     stream: stream === true,
+    ...(batch === undefined ? {} : { batch }),
     wishes: parseWishes(c.req.raw.headers),
     signal: c.get("signal"),
   };

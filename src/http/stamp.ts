@@ -33,7 +33,7 @@ export function stampHeaders(headers: Headers, stamp: Stamp, span?: VersionSpan)
 }
 
 /** The upstream's answer with our stamps; its body goes on byte for byte, never looked at. */
-export function toForwardedResponse(response: Response, stamp: Stamp): Response {
-  stampHeaders(response.headers, stamp);
+export function toForwardedResponse(response: Response, stamp: Stamp, span?: VersionSpan): Response {
+  stampHeaders(response.headers, stamp, span);
   return response;
 }

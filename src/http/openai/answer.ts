@@ -23,7 +23,7 @@ export function toOpenAiAnswer(
   outcome: Outcome,
   parsed: RenderOptions | undefined,
 ): Response | Promise<Response> {
-  if (outcome.kind === "forwarded") return toForwardedResponse(outcome.response, outcome.stamp);
+  if (outcome.kind === "forwarded") return toForwardedResponse(outcome.response, outcome.stamp, outcome.span);
   return renderGenerated(c, kind, outcome, parsed);
 }
 

@@ -16,7 +16,7 @@ export async function toTrlAnswer<T extends { readonly prompts: number; readonly
   parsed: T | undefined,
   render: (answer: CollectedAnswer, parsed: T) => unknown,
 ): Promise<Response> {
-  if (outcome.kind === "forwarded") return toForwardedResponse(outcome.response, outcome.stamp);
+  if (outcome.kind === "forwarded") return toForwardedResponse(outcome.response, outcome.stamp, outcome.span);
   const known = parsedOf(parsed);
   const answer = await collectAnswer(outcome.events, known, outcome.stamp);
   const headers = new Headers();
