@@ -49,7 +49,7 @@ export interface paths {
         put?: never;
         /**
          * Continue a text or token ids
-         * @description OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids` and more. A replica that speaks this dialect gets the request byte for byte and its answer comes back untouched.
+         * @description OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids` and more. A replica that speaks this dialect gets the request byte for byte and its answer comes back untouched. A list of prompts is shared out over replicas of one weight version and put together in order.
          */
         post: operations["createCompletion"];
         delete?: never;
@@ -197,7 +197,7 @@ export interface paths {
         put?: never;
         /**
          * Continue prompts, n times each
-         * @description TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.
+         * @description TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several prompts are shared out over replicas of one weight version, and their completions come in order, prompt-major.
          */
         post: operations["trlGenerate"];
         delete?: never;

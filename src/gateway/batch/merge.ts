@@ -151,8 +151,7 @@ export function mergeCompletions(answers: readonly PartAnswer[], samples: number
       throw new BadPart(part, "its `usage` is no JSON");
     }
   });
-  if (!usages.includes(null))
-    replaced.set("usage", encoder.encode(JSON.stringify(usages.reduce(sum))));
+  if (!usages.includes(null)) replaced.set("usage", encoder.encode(JSON.stringify(usages.reduce(sum))));
   return replaceMembers(parts[0] as OpenPart, replaced);
 }
 

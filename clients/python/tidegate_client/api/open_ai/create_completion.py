@@ -148,7 +148,8 @@ def sync_detailed(
 
      OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids`
     and more. A replica that speaks this dialect gets the request byte for byte and its answer comes
-    back untouched.
+    back untouched. A list of prompts is shared out over replicas of one weight version and put together
+    in order.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -197,7 +198,8 @@ def sync(
 
      OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids`
     and more. A replica that speaks this dialect gets the request byte for byte and its answer comes
-    back untouched.
+    back untouched. A list of prompts is shared out over replicas of one weight version and put together
+    in order.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -241,7 +243,8 @@ async def asyncio_detailed(
 
      OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids`
     and more. A replica that speaks this dialect gets the request byte for byte and its answer comes
-    back untouched.
+    back untouched. A list of prompts is shared out over replicas of one weight version and put together
+    in order.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -288,7 +291,8 @@ async def asyncio(
 
      OpenAI's completions with vLLM's additions: token-id prompts, `prompt_logprobs`, `return_token_ids`
     and more. A replica that speaks this dialect gets the request byte for byte and its answer comes
-    back untouched.
+    back untouched. A list of prompts is shared out over replicas of one weight version and put together
+    in order.
 
     Args:
         x_min_weight_version (str | Unset):

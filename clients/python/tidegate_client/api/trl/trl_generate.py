@@ -152,7 +152,9 @@ def sync_detailed(
 ) -> Response[TrlError | TrlGenerateResponse | TrlValidationError]:
     """Continue prompts, n times each
 
-     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.
+     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several
+    prompts are shared out over replicas of one weight version, and their completions come in order,
+    prompt-major.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -199,7 +201,9 @@ def sync(
 ) -> TrlError | TrlGenerateResponse | TrlValidationError | None:
     """Continue prompts, n times each
 
-     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.
+     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several
+    prompts are shared out over replicas of one weight version, and their completions come in order,
+    prompt-major.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -241,7 +245,9 @@ async def asyncio_detailed(
 ) -> Response[TrlError | TrlGenerateResponse | TrlValidationError]:
     """Continue prompts, n times each
 
-     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.
+     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several
+    prompts are shared out over replicas of one weight version, and their completions come in order,
+    prompt-major.
 
     Args:
         x_min_weight_version (str | Unset):
@@ -286,7 +292,9 @@ async def asyncio(
 ) -> TrlError | TrlGenerateResponse | TrlValidationError | None:
     """Continue prompts, n times each
 
-     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists.
+     TRL 0.16 reads only `completion_ids`. An empty list of prompts is answered with empty lists. Several
+    prompts are shared out over replicas of one weight version, and their completions come in order,
+    prompt-major.
 
     Args:
         x_min_weight_version (str | Unset):
