@@ -1,108 +1,155 @@
 /**
- * The embedded engine through the whole gateway: tokens per second and CPU time per token at batch 1, 8 and 32.
- * `bun benchmarks/engine/run.ts [--model DIR] [--tokens 200] [--rounds 5]`. Rounds of all batch sizes are interleaved;
- * the figures are medians. CPU time is that of the worker process, and of the gateway process beside it. Linux only.
+ * Our whole engine (gateway, worker, HTTP) and what people would run instead, on the same weights, in one interleaved run.
+ *
+ *   bun benchmarks/engine/run.ts [--model DIR] [--gguf FILE]… [--rounds 3] [--only decode,prefill,arrivals,buffer]
+ *     [--batches 1,8,32,64] [--steps 16] [--context 128] [--threads 1] [--python PYTHON]… [--modules DIR] [--node NODE]
+ *     [--skip ANCHOR]… [--files DIR]
+ *
+ * A model directory is run in float32, a GGUF file with its own blocks (`--quantize keep`); without either, the shipped
+ * model. Anchors that are not installed are left out, visibly. CPU time is user and system of all processes and threads.
+ * Every operation goes round all engines before the next; the figures are medians of the rounds, after one that warms up.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Skipped, startAnchor } from "./anchor.ts";
+import { toFilesName, writeGraphFiles } from "./graph-files.ts";
+import { type Engine, type Measured, type Operation, toKey } from "./operations.ts";
+import { startOurs } from "./ours.ts";
+import { showMachine, showTable } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
     model: { type: "string" },
-    tokens: { type: "string", default: "200" },
-    rounds: { type: "string", default: "5" },
+    gguf: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "decode,prefill,arrivals" },
+    batches: { type: "string", default: "1,8,32,64" },
+    steps: { type: "string", default: "16" },
+    context: { type: "string", default: "128" },
+    prefill: { type: "string", default: "128,512" },
+    threads: { type: "string", default: "1" },
+    gap: { type: "string", default: "250" },
+    python: { type: "string", multiple: true, default: ["python3"] },
+    modules: { type: "string" },
+    node: { type: "string", default: "node" },
+    skip: { type: "string", multiple: true, default: [] },
+    files: { type: "string", default: join(tmpdir(), "tidegate-benchmark") },
   },
 });
-const tokens = Number(values.tokens);
-const BATCHES = [1, 8, 32] as const;
+const [rounds, steps, context] = [values.rounds, values.steps, values.context].map(Number) as [number, number, number];
+const numbers = (list: string): number[] => list.split(",").filter(Boolean).map(Number);
+const wanted = new Set(values.only.split(","));
 
-interface Gateway {
-  readonly url: string;
-  readonly pid: number;
-  readonly process: ChildProcess;
+const operations: readonly Operation[] = [
+  ...(wanted.has("decode")
+    ? numbers(values.batches).map((batch) => ({ op: "decode", batch, context, steps }) as const)
+    : []),
+  ...(wanted.has("prefill") ? numbers(values.prefill).map((tokens) => ({ op: "prefill", tokens }) as const) : []),
+  ...(wanted.has("arrivals")
+    ? [{ op: "arrivals", requests: 8, gap: Number(values.gap), context, tokens: 32 } as const]
+    : []),
+];
+
+const programs = new URL("./anchors/", import.meta.url).pathname;
+const modules = values.modules === undefined ? [] : ["--modules", values.modules];
+
+/** The engines of a model, ours first; each starts when it is called. */
+async function toStarters(model: string | undefined, keep: boolean): Promise<[string, () => Promise<Engine>][]> {
+  const threads = ["--threads", values.threads];
+  const python = (name: string, program: string, args: string[]) =>
+    [name, () => startPython(name, [join(programs, program), ...args, ...threads])] as [string, () => Promise<Engine>];
+  const node = (name: string, program: string, args: string[]) =>
+    [name, () => startAnchor(name, [values.node, join(programs, program), ...args, ...threads])] as [
+      string,
+      () => Promise<Engine>,
+    ];
+  const flags = ["--max-concurrency", "64", "--max-model-len", "1024", "--device", "cpu"];
+  if (model !== undefined) flags.push("--model", model);
+  if (keep) flags.push("--quantize", "keep");
+  const starters: [string, () => Promise<Engine>][] = [["ours", () => startOurs(flags)]];
+  if (model === undefined) return starters;
+  const directory = join(values.files, toFilesName(model, keep));
+  mkdirSync(directory, { recursive: true });
+  const { bare, transformersJs } = await writeGraphFiles(model, keep, directory);
+  starters.push(node("bare loop", "bare.mjs", ["--graph", bare]));
+  if (keep) {
+    starters.push(python("llama.cpp", "llama_cpp_python.py", ["--gguf", model]));
+    starters.push(node("node-llama-cpp", "node-llama-cpp.mjs", ["--gguf", model, ...modules]));
+  } else {
+    starters.push(python("torch", "torch_cpu.py", ["--model", model, "--dtype", "float32"]));
+    starters.push(node("transformers.js", "transformersjs.mjs", ["--model", transformersJs, ...modules]));
+    starters.push(python("vLLM", "vllm_cpu.py", ["--model", model, "--dtype", "float32"]));
+  }
+  return starters;
 }
 
-function start(): Promise<Gateway> {
-  const args = [
-    "src/cli/main.ts",
-    "serve",
-    "--port",
-    "0",
-    ...(values.model === undefined ? [] : ["--model", values.model]),
-  ];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  return new Promise((resolve, reject) => {
-    const take = (bytes: Buffer): void => {
-      if (output.length < 100_000) output += bytes.toString();
-      const url = /listening on (http:\/\/[^\s"]+)/.exec(output)?.[1];
-      if (url !== undefined && /\bready\b.*replicas=/.test(output))
-        resolve({ url, pid: child.pid ?? 0, process: child });
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    child.on("close", () => reject(new Error(`the gateway ended:\n${output}`)));
-  });
-}
-
-/** CPU seconds of all threads. */
-const cpu = (pid: number): number =>
-  readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
+/** The first of the Pythons that has what the program needs. */
+async function startPython(name: string, args: readonly string[]): Promise<Engine> {
+  let reason: unknown = new Skipped("no Python");
+  for (const python of values.python) {
     try {
-      return sum + Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]) / 1e9;
-    } catch {
-      return sum;
-    }
-  }, 0);
-
-const rss = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
-const median = (list: readonly number[]): number =>
-  list.toSorted((x, y) => x - y)[Math.floor(list.length / 2)] ?? Number.NaN;
-
-async function generate(url: string, index: number): Promise<number> {
-  const response = await fetch(`${url}/v1/completions`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ prompt: `What is ${index} + 25?`, max_tokens: tokens, ignore_eos: true, temperature: 0 }),
-  });
-  const body = (await response.json()) as { usage?: { completion_tokens: number } };
-  if (response.status !== 200 || body.usage === undefined) throw new Error(JSON.stringify(body));
-  return body.usage.completion_tokens;
-}
-
-const gateway = await start();
-try {
-  const fleet = (await (await fetch(`${gateway.url}/api/fleet`)).json()) as {
-    servers: { details: { pid: number; provider: string } }[];
-  };
-  const { pid: worker, provider } = fleet.servers[0]?.details ?? { pid: 0, provider: "" };
-  console.log(`${provider}; ${tokens} tokens per request`);
-  const samples = new Map(BATCHES.map((batch) => [batch, [] as { rate: number; worker: number; gateway: number }[]]));
-  for (let round = -1; round < Number(values.rounds); round += 1) {
-    for (const batch of BATCHES) {
-      const before = { worker: cpu(worker), gateway: cpu(gateway.pid), time: performance.now() };
-      const made = (
-        await Promise.all(Array.from({ length: batch }, (_, index) => generate(gateway.url, index)))
-      ).reduce((a, b) => a + b, 0);
-      const seconds = (performance.now() - before.time) / 1000;
-      // The first round only warms up.
-      if (round < 0) continue;
-      samples.get(batch)?.push({
-        rate: made / seconds,
-        worker: ((cpu(worker) - before.worker) / made) * 1e6,
-        gateway: ((cpu(gateway.pid) - before.gateway) / made) * 1e6,
-      });
+      return await startAnchor(name, [python, ...args]);
+    } catch (error) {
+      if (!(error instanceof Skipped)) throw error;
+      reason = error;
     }
   }
-  for (const [batch, list] of samples) {
-    const of = (key: "rate" | "worker" | "gateway"): number => median(list.map((sample) => sample[key]));
-    console.log(
-      `batch ${String(batch).padStart(2)}  ${of("rate").toFixed(0).padStart(6)} tokens/s  CPU per token: worker ${of("worker").toFixed(0).padStart(5)} µs, gateway ${of("gateway").toFixed(1).padStart(5)} µs`,
-    );
-  }
-  console.log(`RSS: worker ${rss(worker).toFixed(0)} MiB, gateway ${rss(gateway.pid).toFixed(0)} MiB`);
-} finally {
-  gateway.process.kill("SIGTERM");
+  throw reason;
 }
+
+async function start(model: string | undefined, keep: boolean): Promise<Engine[]> {
+  const engines: Engine[] = [];
+  for (const [name, starter] of await toStarters(model, keep)) {
+    if (values.skip.includes(name)) continue;
+    try {
+      process.stderr.write(`starting ${name} … `);
+      engines.push(await starter());
+      process.stderr.write("ready\n");
+    } catch (error) {
+      process.stderr.write("\n");
+      if (!(error instanceof Skipped)) throw error;
+      console.log(`SKIPPED ${name}: ${error.message}`);
+    }
+  }
+  return engines;
+}
+
+/** Rounds that only warm up. */
+const WARM_UPS = 1;
+
+async function measure(engines: readonly Engine[], samples: Map<string, Measured[]>): Promise<void> {
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    for (const operation of operations) {
+      // Large batches are long enough by themselves: warming them up would double the run.
+      if (round < 0 && operation.op === "decode" && operation.batch > 8) continue;
+      // Another goes first each time, so that drift hits all alike.
+      const turn = Math.max(0, round) % engines.length;
+      for (const engine of [...engines.slice(turn), ...engines.slice(0, turn)]) {
+        process.stderr.write(`round ${round + 1}/${rounds} ${toKey(operation)} ${engine.name} … `);
+        const measured = await engine.run(operation);
+        const shown = measured === undefined ? "–" : `${((measured.cpu / measured.tokens) * 1000).toFixed(2)} ms`;
+        process.stderr.write(`${shown}\n`);
+        if (measured === undefined || round < 0) continue;
+        const key = `${engine.name}/${toKey(operation)}`;
+        samples.set(key, [...(samples.get(key) ?? []), measured]);
+      }
+    }
+  }
+}
+
+async function runModel(model: string | undefined, keep: boolean): Promise<void> {
+  const engines = await start(model, keep);
+  const samples = new Map<string, Measured[]>();
+  try {
+    await measure(engines, samples);
+  } finally {
+    for (const engine of engines) await engine.stop();
+  }
+  console.log(showTable(model ?? "the shipped model", engines, operations, samples));
+}
+
+console.log(await showMachine(values.threads));
+if (values.model !== undefined || values.gguf.length === 0) await runModel(values.model, false);
+for (const file of values.gguf) await runModel(file, true);

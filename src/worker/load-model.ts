@@ -58,7 +58,8 @@ interface Initializers {
   readonly forms: ReadonlyMap<string, MatrixForm>;
 }
 
-async function readInitializers(
+/** Reads every weight into memory of ours, in the form in which it is to be held. The caller releases the tensors. */
+export async function readInitializers(
   config: ModelConfig,
   source: TensorSource,
   quantize: Quantize,
@@ -92,7 +93,8 @@ async function readInitializers(
   return { tensors, packed, forms: coded.forms };
 }
 
-function createRotaryTables(config: ModelConfig, positions: number): Map<string, OrtTensor> {
+/** The rotary tables as initializers: cosines and sines, each [positions, head dimension / 2]. */
+export function createRotaryTables(config: ModelConfig, positions: number): Map<string, OrtTensor> {
   const tensors = new Map<string, OrtTensor>();
   const columns = config.kernelHeadDim / 2;
   const { headDim, maxPositions, rope } = config;

@@ -33,6 +33,8 @@ export interface ExternalInitializer {
   readonly dims: readonly number[];
   /** Default: float32. */
   readonly type?: "uint8";
+  /** Where the bytes are in a file that is really read; absent: they are handed over by name. */
+  readonly place?: { readonly offset: number; readonly length: number };
 }
 
 /** A small constant inside the model. */
@@ -114,11 +116,17 @@ function writeExternal(writer: Writer, initializer: ExternalInitializer, locatio
   for (const size of initializer.dims) integer(writer, 1, size);
   integer(writer, 2, DATA_TYPE[initializer.type ?? "float32"]);
   text(writer, 8, initializer.name);
-  // Required for external data, never opened: the session is given the bytes under this name.
+  // Required for external data, not opened where the session is given the bytes under this name.
   message(writer, 13, (entry) => {
     text(entry, 1, "location");
     text(entry, 2, location);
   });
+  for (const [key, value] of Object.entries(initializer.place ?? {})) {
+    message(writer, 13, (entry) => {
+      text(entry, 1, key);
+      text(entry, 2, String(value));
+    });
+  }
   integer(writer, 14, DATA_LOCATION_EXTERNAL);
 }
 
@@ -132,7 +140,7 @@ function writeConstant(writer: Writer, constant: ConstantInitializer): void {
 /**
  * The serialized model.
  *
- * @param location the file that external data claims to be in; it must exist and is not read
+ * @param location the file that external data claims to be in; it must exist, and is read only where a place is given
  */
 export function toModelProto(graph: Graph, location: string): Uint8Array {
   const writer = protobuf.Writer.create();

@@ -1,0 +1,169 @@
+/** Our engine, whole: requests over HTTP to a gateway, whose process and worker are measured. */
+
+import { type Engine, type Measured, type Operation, toPromptIds } from "./operations.ts";
+import { cpuSeconds, type Gateway, startGateway } from "./processes.ts";
+
+/** Ids of prompts stay below this; every model measured has more. */
+const VOCABULARY = 4096;
+
+/** A streamed completion being read. */
+interface Stream {
+  /** Tokens so far. */
+  count: number;
+  readonly done: Promise<void>;
+}
+
+/** What is seen of all streams of an operation at each token. */
+type OnToken = () => void;
+
+async function openStream(url: string, prompt: readonly number[], tokens: number, signal: AbortSignal) {
+  const response = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      prompt,
+      max_tokens: tokens,
+      ignore_eos: true,
+      temperature: 0,
+      stream: true,
+      return_token_ids: true,
+    }),
+    signal,
+  });
+  if (response.status !== 200 || response.body === null) {
+    throw new Error(`${response.status} ${await response.text()}`);
+  }
+  return response.body;
+}
+
+function startStream(url: string, prompt: readonly number[], tokens: number, onToken: OnToken, signal: AbortSignal) {
+  const read = async (): Promise<void> => {
+    const body = await openStream(url, prompt, tokens, signal);
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const bytes of body) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (!line.startsWith("data: {")) continue;
+        const chunk = JSON.parse(line.slice(6)) as { choices?: { token_ids?: number[] | null }[]; error?: unknown };
+        if (chunk.error !== undefined) throw new Error(line);
+        const made = chunk.choices?.[0]?.token_ids?.length ?? 0;
+        if (made === 0) continue;
+        stream.count += made;
+        onToken();
+      }
+    }
+  };
+  const stream: Stream = { count: 0, done: Promise.resolve() };
+  return Object.assign(stream, { done: read() });
+}
+
+/** Reads every stream to its end, or until they are all aborted. */
+async function settle(streams: readonly Stream[], signal: AbortSignal): Promise<void> {
+  for (const { done } of streams) {
+    try {
+      await done;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}
+
+class Ours implements Engine {
+  readonly name = "ours";
+  readonly label: string;
+  readonly #gateway: Gateway;
+  #salt = 0;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    const runtime =
+      process.versions.bun === undefined ? `Node ${process.versions.node}` : `Bun ${process.versions.bun}`;
+    this.label = `Tidegate over HTTP, ${runtime}, ${gateway.provider}`;
+  }
+
+  #cpu(): number {
+    return cpuSeconds(this.#gateway.pid) + cpuSeconds(this.#gateway.worker);
+  }
+
+  #start(length: number, tokens: number, onToken: OnToken, signal: AbortSignal): Stream {
+    this.#salt += 1;
+    return startStream(this.#gateway.url, toPromptIds(length, this.#salt, VOCABULARY), tokens, onToken, signal);
+  }
+
+  async run(operation: Operation): Promise<Measured> {
+    const { op } = operation;
+    if (op === "decode") return await this.#decode(operation.batch, operation.context, operation.steps);
+    if (op === "arrivals") return await this.#arrivals(operation);
+    const cpu = this.#cpu();
+    const time = performance.now();
+    const { signal } = new AbortController();
+    let wall = 0;
+    const stream = this.#start(operation.tokens, 1, () => (wall = (performance.now() - time) / 1000), signal);
+    await stream.done;
+    return { cpu: this.#cpu() - cpu, wall, tokens: operation.tokens };
+  }
+
+  /** The window opens when the last stream has its first token, and closes when the slowest has made its steps. */
+  async #decode(batch: number, context: number, steps: number): Promise<Measured> {
+    const controller = new AbortController();
+    let opened: { cpu: number; time: number; counts: number[] } | undefined;
+    let measured: Measured | undefined;
+    const streams: Stream[] = [];
+    const look = (): void => {
+      if (measured !== undefined || streams.length < batch) return;
+      if (opened === undefined) {
+        if (streams.some(({ count }) => count === 0)) return;
+        opened = { cpu: this.#cpu(), time: performance.now(), counts: streams.map(({ count }) => count) };
+        return;
+      }
+      const { counts } = opened;
+      if (streams.some(({ count }, index) => count - counts[index]! < steps)) return;
+      const tokens = streams.reduce((sum, { count }, index) => sum + count - counts[index]!, 0);
+      measured = { cpu: this.#cpu() - opened.cpu, wall: (performance.now() - opened.time) / 1000, tokens };
+      controller.abort();
+    };
+    // While the prompts of the later ones are read, the earlier ones make tokens: at most one per prompt.
+    const tokens = steps + batch + 2;
+    for (let index = 0; index < batch; index++) streams.push(this.#start(context, tokens, look, controller.signal));
+    await settle(streams, controller.signal);
+    if (measured === undefined) throw new Error(`the streams ended before ${steps} steps`);
+    return measured;
+  }
+
+  async #arrivals(operation: Extract<Operation, { op: "arrivals" }>): Promise<Measured> {
+    const { requests, gap, context, tokens } = operation;
+    const controller = new AbortController();
+    const cpu = this.#cpu();
+    const time = performance.now();
+    const firsts: number[] = [];
+    const streams: Stream[] = [];
+    for (let index = 0; index < requests; index++) {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, time + index * gap - performance.now())));
+      const arrived = performance.now();
+      let seen = false;
+      const look = (): void => {
+        if (!seen) firsts.push((performance.now() - arrived) / 1000);
+        seen = true;
+      };
+      streams.push(this.#start(context, tokens, look, controller.signal));
+    }
+    await settle(streams, controller.signal);
+    return {
+      cpu: this.#cpu() - cpu,
+      wall: (performance.now() - time) / 1000,
+      tokens: streams.reduce((sum, { count }) => sum + count, 0),
+      first: firsts.reduce((sum, value) => sum + value, 0) / firsts.length,
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#gateway.stop();
+  }
+}
+
+/** Starts a gateway over a model directory or file. */
+export async function startOurs(flags: readonly string[]): Promise<Engine> {
+  return new Ours(await startGateway(flags));
+}
