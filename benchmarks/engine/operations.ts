@@ -19,6 +19,8 @@ export type Operation =
 export interface Measured {
   /** CPU seconds (user and system) of all processes and threads of the engine. */
   readonly cpu: number;
+  /** Of these, those of the process that speaks HTTP; ours only. */
+  readonly gateway?: number;
   /** Seconds. */
   readonly wall: number;
   /** Tokens made (of a prefill: read) in that time. */

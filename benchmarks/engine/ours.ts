@@ -70,6 +70,13 @@ async function settle(streams: readonly Stream[], signal: AbortSignal): Promise<
   }
 }
 
+/** CPU seconds and a time in milliseconds. */
+interface Now {
+  readonly gateway: number;
+  readonly worker: number;
+  readonly time: number;
+}
+
 class Ours implements Engine {
   readonly name = "ours";
   readonly label: string;
@@ -83,8 +90,18 @@ class Ours implements Engine {
     this.label = `Tidegate over HTTP, ${runtime}, ${gateway.provider}`;
   }
 
-  #cpu(): number {
-    return cpuSeconds(this.#gateway.pid) + cpuSeconds(this.#gateway.worker);
+  #now(): Now {
+    return {
+      gateway: cpuSeconds(this.#gateway.pid),
+      worker: cpuSeconds(this.#gateway.worker),
+      time: performance.now(),
+    };
+  }
+
+  #since(start: Now): Pick<Measured, "cpu" | "gateway" | "wall"> {
+    const end = this.#now();
+    const gateway = end.gateway - start.gateway;
+    return { cpu: gateway + end.worker - start.worker, gateway, wall: (end.time - start.time) / 1000 };
   }
 
   #start(length: number, tokens: number, onToken: OnToken, signal: AbortSignal): Stream {
@@ -96,32 +113,33 @@ class Ours implements Engine {
     const { op } = operation;
     if (op === "decode") return await this.#decode(operation.batch, operation.context, operation.steps);
     if (op === "arrivals") return await this.#arrivals(operation);
-    const cpu = this.#cpu();
-    const time = performance.now();
+    const start = this.#now();
     const { signal } = new AbortController();
     let wall = 0;
-    const stream = this.#start(operation.tokens, 1, () => (wall = (performance.now() - time) / 1000), signal);
-    await stream.done;
-    return { cpu: this.#cpu() - cpu, wall, tokens: operation.tokens };
+    const first = (): void => {
+      wall = (performance.now() - start.time) / 1000;
+    };
+    await this.#start(operation.tokens, 1, first, signal).done;
+    return { ...this.#since(start), wall, tokens: operation.tokens };
   }
 
   /** The window opens when the last stream has its first token, and closes when the slowest has made its steps. */
   async #decode(batch: number, context: number, steps: number): Promise<Measured> {
     const controller = new AbortController();
-    let opened: { cpu: number; time: number; counts: number[] } | undefined;
+    let opened: { start: Now; counts: number[] } | undefined;
     let measured: Measured | undefined;
     const streams: Stream[] = [];
     const look = (): void => {
       if (measured !== undefined || streams.length < batch) return;
       if (opened === undefined) {
         if (streams.some(({ count }) => count === 0)) return;
-        opened = { cpu: this.#cpu(), time: performance.now(), counts: streams.map(({ count }) => count) };
+        opened = { start: this.#now(), counts: streams.map(({ count }) => count) };
         return;
       }
-      const { counts } = opened;
+      const { counts, start } = opened;
       if (streams.some(({ count }, index) => count - counts[index]! < steps)) return;
       const tokens = streams.reduce((sum, { count }, index) => sum + count - counts[index]!, 0);
-      measured = { cpu: this.#cpu() - opened.cpu, wall: (performance.now() - opened.time) / 1000, tokens };
+      measured = { ...this.#since(start), tokens };
       controller.abort();
     };
     // While the prompts of the later ones are read, the earlier ones make tokens: at most one per prompt.
@@ -135,12 +153,11 @@ class Ours implements Engine {
   async #arrivals(operation: Extract<Operation, { op: "arrivals" }>): Promise<Measured> {
     const { requests, gap, context, tokens } = operation;
     const controller = new AbortController();
-    const cpu = this.#cpu();
-    const time = performance.now();
+    const start = this.#now();
     const firsts: number[] = [];
     const streams: Stream[] = [];
     for (let index = 0; index < requests; index++) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, time + index * gap - performance.now())));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, start.time + index * gap - performance.now())));
       const arrived = performance.now();
       let seen = false;
       const look = (): void => {
@@ -151,8 +168,7 @@ class Ours implements Engine {
     }
     await settle(streams, controller.signal);
     return {
-      cpu: this.#cpu() - cpu,
-      wall: (performance.now() - time) / 1000,
+      ...this.#since(start),
       tokens: streams.reduce((sum, { count }) => sum + count, 0),
       first: firsts.reduce((sum, value) => sum + value, 0) / firsts.length,
     };

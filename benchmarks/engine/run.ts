@@ -116,6 +116,9 @@ async function start(model: string | undefined, keep: boolean): Promise<Engine[]
   return engines;
 }
 
+const showGateway = ({ gateway, tokens }: Measured): string =>
+  gateway === undefined ? "" : `, of it the gateway ${((gateway / tokens) * 1000).toFixed(3)}`;
+
 /** Rounds that only warm up. */
 const WARM_UPS = 1;
 
@@ -129,7 +132,10 @@ async function measure(engines: readonly Engine[], samples: Map<string, Measured
       for (const engine of [...engines.slice(turn), ...engines.slice(0, turn)]) {
         process.stderr.write(`round ${round + 1}/${rounds} ${toKey(operation)} ${engine.name} … `);
         const measured = await engine.run(operation);
-        const shown = measured === undefined ? "–" : `${((measured.cpu / measured.tokens) * 1000).toFixed(2)} ms`;
+        const shown =
+          measured === undefined
+            ? "–"
+            : `${((measured.cpu / measured.tokens) * 1000).toFixed(2)} ms${showGateway(measured)}`;
         process.stderr.write(`${shown}\n`);
         if (measured === undefined || round < 0) continue;
         const key = `${engine.name}/${toKey(operation)}`;
