@@ -3,7 +3,7 @@
 import { type Engine, type Measured, type Operation, toPromptIds } from "./operations.ts";
 import { cpuSeconds, type Gateway, startGateway } from "./processes.ts";
 
-/** Ids of prompts stay below this; every model measured has more. */
+/** Ids of prompts stay below this. */
 const VOCABULARY = 4096;
 
 /** A streamed completion being read. */
@@ -106,7 +106,8 @@ class Ours implements Engine {
 
   #start(length: number, tokens: number, onToken: OnToken, signal: AbortSignal): Stream {
     this.#salt += 1;
-    return startStream(this.#gateway.url, toPromptIds(length, this.#salt, VOCABULARY), tokens, onToken, signal);
+    const vocabulary = Math.min(VOCABULARY, this.#gateway.vocabSize);
+    return startStream(this.#gateway.url, toPromptIds(length, this.#salt, vocabulary), tokens, onToken, signal);
   }
 
   async run(operation: Operation): Promise<Measured> {

@@ -29,6 +29,7 @@ export interface Gateway {
   readonly worker: number;
   /** ONNX Runtime's version, the device, the form of the weights. */
   readonly provider: string;
+  readonly vocabSize: number;
   stop(): Promise<void>;
 }
 
@@ -65,11 +66,12 @@ export async function startGateway(flags: readonly string[]): Promise<Gateway> {
   try {
     const url = await waitUntilReady(child);
     const fleet = (await (await fetch(`${url}/api/fleet`)).json()) as {
-      servers: { details: { pid: number; provider: string } }[];
+      servers: { details: { pid: number; provider: string; vocab_size: number } }[];
     };
     const details = fleet.servers[0]?.details;
     if (details === undefined) throw new Error("the gateway has no replica");
-    return { url, pid: child.pid ?? 0, worker: details.pid, provider: details.provider, stop };
+    const { pid: worker, provider, vocab_size: vocabSize } = details;
+    return { url, pid: child.pid ?? 0, worker, provider, vocabSize, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -29,7 +29,7 @@ describe("ONNX models whose weights are in a file", () => {
       const { default: onnx } = await import("onnxruntime-node");
       const session = await onnx.InferenceSession.create(join(directory, "model.onnx"));
       const { y } = await session.run({ x: new onnx.Tensor("float32", Float32Array.of(1, 2), [2]) });
-      assert.deepEqual([...(y?.data as Float32Array)], [11, 22]);
+      assert.deepEqual([...(y!.data as Float32Array)], [11, 22]);
       await session.release();
     } finally {
       rmSync(directory, { recursive: true, force: true });
