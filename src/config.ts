@@ -88,6 +88,9 @@ export const ConfigSchema = z.strictObject({
       "Memory that the weights of one embedded replica may take, such as 1536MiB or 4G; the rest is read from disk layer by layer. Default: no limit.",
     ),
   maxQueue: integer(1, 1_000_000).default(4096).describe("Sequences that may wait in one embedded replica before 429."),
+  maxQueuedTokens: integer(1, 1_000_000_000_000)
+    .default(8_388_608)
+    .describe("Prompt tokens that may wait in one embedded replica; once as many wait, requests are answered 429."),
   maxTokensPerRequest: integer(1, 100_000_000)
     .default(1_048_576)
     .describe("Limit of n × max_tokens × prompts of one request."),

@@ -239,6 +239,8 @@ export interface EngineActivity {
   readonly running: number;
   /** Sequences that wait for a slot, or for room in the KV cache. */
   readonly waiting: number;
+  /** Sequences that left the KV cache for others and were recomputed, since the worker started. */
+  readonly preemptions: number;
 }
 
 export interface TokenizeResult {
@@ -298,6 +300,8 @@ export type EngineSpec =
       readonly quantize?: "auto" | "none" | "keep" | "int8" | "int4";
       /** Bytes that the replica may take; undefined = what is free, shared by so many replicas. */
       readonly memoryBudget?: number | undefined;
+      /** Tokens that may wait before requests are refused; default: no limit. */
+      readonly maxQueuedTokens?: number | undefined;
       readonly replicas?: number;
       /** Token ids in and out, no text; default false. */
       readonly skipTokenizer?: boolean;

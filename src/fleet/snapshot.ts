@@ -30,7 +30,8 @@ export function toResidency(summary: ResidencySummary | null): ServerResidency |
 function toActivity({ activity }: Replica["engine"]): Server["details"] {
   const heard = activity?.();
   if (heard === undefined || heard === null) return {};
-  return { running_sequences: heard.running, waiting_sequences: heard.waiting };
+  const { running, waiting, preemptions } = heard;
+  return { running_sequences: running, waiting_sequences: waiting, preemptions };
 }
 
 /** One replica as `GET /api/servers/{id}` shows it. */

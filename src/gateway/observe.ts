@@ -49,6 +49,11 @@ export function observeGateway(
     "Sequences that an embedded replica computes (running) or keeps waiting, as its last heartbeat said.",
     ["replica", "state"],
   );
+  const preemptions = metrics.gauge(
+    "tidegate_preemptions_total",
+    "Sequences that left the KV cache for others and were recomputed, since the worker started.",
+    ["replica"],
+  );
   const open = metrics.gauge("tidegate_forwarded_streams", "Upstream streams that are passed on now.");
   const info = metrics.gauge("tidegate_info", "Always 1; the labels tell the runtime.", ["runtime"]);
   const memory = metrics.gauge("process_resident_memory_bytes", "Resident memory of the gateway process.");
@@ -59,6 +64,7 @@ export function observeGateway(
     open.set({}, streams.active);
     for (const { id, engine } of fleet.replicas()) {
       const activity = engine.activity?.();
+      if (activity !== undefined) preemptions.set({ replica: id }, activity?.preemptions ?? 0);
       for (const state of activity === undefined ? [] : (["running", "waiting"] as const)) {
         sequences.set({ replica: id, state }, activity?.[state] ?? 0);
       }

@@ -32,6 +32,7 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     device: config.device,
     quantize: config.quantize,
     memoryBudget: config.memoryBudget,
+    maxQueuedTokens: config.maxQueuedTokens,
     replicas: config.replicas,
     skipTokenizer: config.skipTokenizerInit,
     ...(config.maxInCpu === undefined ? {} : { residency: { maxInCpuBytes: config.maxInCpu } }),

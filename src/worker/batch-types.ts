@@ -97,6 +97,12 @@ export interface Batcher {
   step(): readonly BatchOutput[];
   readonly running: number;
   readonly waiting: number;
+  /** Tokens of the sequences that wait. */
+  readonly waitingTokens?: number;
+  /** Tokens that all sequences together may have in the cache. */
+  readonly cacheTokens?: number;
+  /** Sequences that had to leave the cache for others, and were recomputed, so far. */
+  readonly preemptions?: number;
   /** Nothing to do: the loop may sleep until the next `submit`. */
   readonly idle: boolean;
   /** Drops reusable prefixes; running sequences keep their own cache. */

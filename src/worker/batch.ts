@@ -1,12 +1,15 @@
 /**
  * Continuous batching: sequences join and leave between steps. Running ones occupy cache slots 0 … n − 1 without gaps,
  * so that one call decodes them all; the one whose prompt is being read has slot n. Reading prompts and decoding take
- * turns, first come first served. Knows token ids only.
+ * turns, first come first served. Where the cache has no room for all, who came last waits again and is recomputed.
+ * Knows token ids only.
  */
 
 import type { PoolingType } from "../contract/generation.ts";
-import { GatewayError, invalidValue } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
+import { type BatcherOptions, checkPrompt } from "./batch-input.ts";
 import type { Batcher, BatchOutput, BatchRequest, LoadedModel } from "./batch-types.ts";
+import { CacheRoom, shareCache } from "./cache-room.ts";
 import { availableKvBytes } from "./kv-budget.ts";
 import { KvCache, slotBytes } from "./kv-cache.ts";
 import { type DecoderModel, toDecoderModel } from "./load-model.ts";
@@ -22,28 +25,12 @@ const PREFILL_CHUNK = 256;
 /** Floats of logits that a call for prompt log probabilities may make: 16 MiB. */
 const PROMPT_LOGITS_LIMIT = 4 * 2 ** 20;
 
-export interface BatcherOptions {
-  /** Sequences that run at the same time: cache slots. */
-  readonly maxConcurrency: number;
-  /** Sequences that may wait for a slot. */
-  readonly maxQueue: number;
-  /** Bytes that the KV cache may take; default: half of the machine's memory. */
-  readonly kvCacheBytes?: number | undefined;
-  /**
-   * Bytes that prefixes kept for reuse may take, 0 = none. Default: what the slots leave of `kvCacheBytes`, but no more
-   * than the slots themselves take, and 512 MiB at most.
-   */
-  readonly prefixCacheBytes?: number | undefined;
-}
-
-/** Beyond this, memory is more likely to be missed elsewhere than a prefix here. */
-const PREFIX_BYTES_LIMIT = 2 ** 29;
-
 class ContinuousBatcher implements Batcher {
   #model: DecoderModel;
   readonly #cache: KvCache;
   readonly #prefixes: PrefixCache;
   readonly #slots: number;
+  readonly #room: CacheRoom;
   readonly #maxQueue: number;
   readonly #groups = new Map<number, SequenceGroup>();
   #waiting: Sequence[] = [];
@@ -53,6 +40,7 @@ class ContinuousBatcher implements Batcher {
   #prefilling: Sequence | null = null;
   #pending: BatchOutput[] = [];
   #arrivals = 0;
+  #preemptions = 0;
   #prefilledLast = false;
 
   constructor(model: LoadedModel, options: BatcherOptions) {
@@ -62,9 +50,11 @@ class ContinuousBatcher implements Batcher {
     const { config } = this.#model;
     const budgetBytes = options.kvCacheBytes ?? model.kvBytes ?? availableKvBytes();
     this.#cache = new KvCache(config, { positions: model.maxModelLen, slots: options.maxConcurrency, budgetBytes });
-    const slots = options.maxConcurrency * slotBytes(config, model.maxModelLen);
-    const fitting = Math.min(budgetBytes - slots, slots, PREFIX_BYTES_LIMIT);
-    this.#prefixes = new PrefixCache(this.#cache, options.prefixCacheBytes ?? fitting);
+    const { prefixBytes, tokens } = shareCache(budgetBytes, slotBytes(config, model.maxModelLen), {
+      ...{ positions: model.maxModelLen, slots: options.maxConcurrency, wished: options.prefixCacheBytes },
+    });
+    this.#room = new CacheRoom(tokens);
+    this.#prefixes = new PrefixCache(this.#cache, prefixBytes);
   }
 
   get running(): number {
@@ -75,13 +65,25 @@ class ContinuousBatcher implements Batcher {
     return this.#waiting.length;
   }
 
+  get waitingTokens(): number {
+    return this.#waiting.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  }
+
+  get cacheTokens(): number {
+    return this.#room.capacity;
+  }
+
+  get preemptions(): number {
+    return this.#preemptions;
+  }
+
   get idle(): boolean {
     return this.running === 0 && this.waiting === 0 && this.#pending.length === 0;
   }
 
   submit(request: BatchRequest): void {
     if (this.#groups.has(request.key)) throw new Error(`Request ${request.key} is already in the batch.`);
-    this.#checkPrompt(request);
+    checkPrompt(request, this.#model);
     const queued = this.#waiting.length - (this.#slots - this.running);
     if (queued >= this.#maxQueue) {
       throw new GatewayError(
@@ -94,25 +96,6 @@ class ContinuousBatcher implements Batcher {
     this.#groups.set(request.key, group);
     for (let sample = 0; sample < request.samples; sample++) {
       this.#waiting.push(new Sequence(group, sample, this.#arrivals++));
-    }
-  }
-
-  #checkPrompt({ promptIds, sampling, samples }: BatchRequest): void {
-    const { maxModelLen, vocabSize } = this.#model;
-    if (!Number.isInteger(samples) || samples < 1) throw invalidValue("n", samples, "an integer of at least 1");
-    if (promptIds.length === 0) throw invalidValue("prompt", promptIds, "at least one token");
-    const room = sampling.maxTokens > 0 ? maxModelLen - 1 : maxModelLen;
-    if (promptIds.length > room) {
-      throw new GatewayError(
-        "context_length_exceeded",
-        `The prompt has ${promptIds.length} tokens; the context of ${maxModelLen} takes at most ${room} before the output.`,
-        { param: "prompt" },
-      );
-    }
-    for (const id of promptIds) {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-        throw invalidValue("prompt", id, `token ids from 0 to ${vocabSize - 1}`);
-      }
     }
   }
 
@@ -141,7 +124,7 @@ class ContinuousBatcher implements Batcher {
     const outputs = this.#pending;
     this.#pending = [];
     if (outputs.length > 0) return outputs;
-    const canPrefill = this.#prefilling !== null || (this.#waiting.length > 0 && this.#rows.length < this.#slots);
+    const canPrefill = this.#prefilling !== null || this.#canAdmit();
     if (canPrefill && (this.#rows.length === 0 || !this.#prefilledLast)) {
       this.#prefilledLast = true;
       this.#prefillTurn(outputs);
@@ -180,6 +163,38 @@ class ContinuousBatcher implements Batcher {
     return old;
   }
 
+  /** Tokens in the cache after the next step, by slot. */
+  #lengths(): number[] {
+    const lengths = this.#rows.map(({ cached }) => cached + 1);
+    if (this.#prefilling !== null) lengths.push(this.#prefilling.tokens.length);
+    return lengths;
+  }
+
+  /** The first that waits finds a slot and room. Nobody overtakes it: a long one would wait for ever. */
+  #canAdmit(): boolean {
+    const [next] = this.#waiting;
+    if (next === undefined || this.#rows.length >= this.#slots) return false;
+    return this.#room.admits(this.#lengths(), next.tokens.length);
+  }
+
+  /**
+   * Before a step that makes every row longer: those that came last wait again until the rest fits. The first to arrive
+   * is never among them, so that somebody always ends.
+   */
+  #makeRoom(): void {
+    for (let lengths = this.#lengths(); !this.#room.holds(lengths); lengths = this.#lengths()) {
+      const last = this.#rows.reduce((latest, row) => (row.arrival > latest.arrival ? row : latest));
+      const sequence = this.#prefilling !== null && this.#prefilling.arrival > last.arrival ? this.#prefilling : last;
+      if (sequence === this.#prefilling) this.#prefilling = null;
+      else this.#vacate(this.#rows.indexOf(sequence));
+      sequence.cached = 0;
+      this.#preemptions++;
+      const at = this.#waiting.findIndex(({ arrival }) => arrival > sequence.arrival);
+      this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, sequence);
+    }
+    this.#cache.keepWithin(this.#room.capacity, this.#lengths());
+  }
+
   /** What runs waits again, in its old place, and is recomputed from its tokens so far. */
   #preempt(): void {
     const preempted = [...this.#rows, ...(this.#prefilling === null ? [] : [this.#prefilling])];
@@ -202,14 +217,14 @@ class ContinuousBatcher implements Batcher {
 
   /** Gives the next waiting sequence the slot after the running ones; null when there is none, or no slot. */
   #admit(outputs: BatchOutput[]): Sequence | null {
-    while (this.#rows.length < this.#slots) {
-      const sequence = this.#waiting.shift();
-      if (sequence === undefined) return null;
+    while (this.#canAdmit()) {
+      const sequence = this.#waiting.shift()!;
       const slot = this.#rows.length;
       this.#cache.reserve(
         slot + 1,
         this.#rows.map(({ cached }) => cached),
       );
+      this.#cache.keepWithin(this.#room.capacity, [...this.#lengths(), sequence.tokens.length]);
       const { group } = sequence;
       const length = sequence.promptIds.length;
       const donor = this.#rows.findIndex((other) => other.group === group && other.cached >= length);
@@ -311,6 +326,9 @@ class ContinuousBatcher implements Batcher {
   }
 
   #decodeTurn(outputs: BatchOutput[]): void {
+    this.#makeRoom();
+    // Only the prompt that is being read came early enough to stay.
+    if (this.#rows.length === 0) return;
     const rows = [...this.#rows];
     const { vocabSize, decoder } = this.#model;
     const logits = decoder.decode(
@@ -351,11 +369,15 @@ class ContinuousBatcher implements Batcher {
     if (group.live === 0) this.#groups.delete(group.request.key);
   }
 
-  /** Frees a row, whose prefix is kept; the last one moves into the gap, and the prompt being read moves down. */
   #removeRow(row: number): void {
+    this.#forget(this.#rows[row]!);
+    this.#vacate(row);
+  }
+
+  /** Frees a row, whose prefix is kept; the last one moves into the gap, and the prompt being read moves down. */
+  #vacate(row: number): void {
     const sequence = this.#rows[row]!;
     this.#prefixes.save(sequence.tokens, sequence.cached, row);
-    this.#forget(sequence);
     const last = this.#rows.length - 1;
     if (row !== last) {
       this.#cache.copy(last, row, this.#rows[last]!.cached);
@@ -369,7 +391,7 @@ class ContinuousBatcher implements Batcher {
 /**
  * A batcher over one model.
  *
- * @throws GatewayError `limit_exceeded` when the KV cache of `maxConcurrency` sequences does not fit its budget
+ * @throws GatewayError `limit_exceeded` when the KV cache of one sequence does not fit its budget
  */
 export function createBatcher(model: LoadedModel, options: BatcherOptions): Batcher {
   return new ContinuousBatcher(model, options);

@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { ModelConfig } from "./model-config.ts";
+import { discardMemory } from "./native/mapping.ts";
 import { freeMemory, pinnedFloat32, pinnedPointers } from "./native/memory.ts";
 import { type OrtTensor, openOnnxRuntime } from "./native/onnxruntime.ts";
 
@@ -12,7 +13,7 @@ export interface KvCacheOptions {
   readonly positions: number;
   /** Slots at most. */
   readonly slots: number;
-  /** Bytes that all slots together may take. */
+  /** Bytes that the tokens in all slots together may take. */
   readonly budgetBytes: number;
 }
 
@@ -24,20 +25,21 @@ export function slotBytes(config: ModelConfig, positions: number): number {
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /**
- * @throws GatewayError `limit_exceeded` that says how many slots, or how long a context, would fit
+ * One sequence of the longest context must fit; more share what there is.
+ *
+ * @throws GatewayError `limit_exceeded` with the numbers and how long a context would fit
  */
-export function checkKvBudget(config: ModelConfig, options: KvCacheOptions): void {
-  const { positions, slots, budgetBytes } = options;
+export function checkKvBudget(config: ModelConfig, options: Omit<KvCacheOptions, "slots">): void {
+  const { positions, budgetBytes } = options;
   const each = slotBytes(config, positions);
-  if (each * slots <= budgetBytes) return;
-  const fittingSlots = Math.floor(budgetBytes / each);
-  const fittingPositions = Math.floor(budgetBytes / (each / positions) / slots);
+  if (each <= budgetBytes) return;
+  const fitting = Math.floor(budgetBytes / (each / positions));
   throw new GatewayError(
     "limit_exceeded",
-    `The KV cache of ${slots} sequences × ${positions} tokens takes ${mebibytes(each * slots)}, more than the ` +
-      `${mebibytes(budgetBytes)} allowed. What fits: --max-concurrency ${fittingSlots} at this length, or ` +
-      `--max-model-len ${fittingPositions} with ${slots} sequences.`,
-    { param: "max_concurrency" },
+    `The KV cache of one sequence of ${positions} tokens takes ${mebibytes(each)}, more than the ` +
+      `${mebibytes(budgetBytes)} there are for it. What fits: ` +
+      `${fitting < 1 ? "nothing; it needs more memory" : `--max-model-len ${fitting}`}.`,
+    { param: "max_model_len" },
   );
 }
 
@@ -56,17 +58,24 @@ export class KvCache {
   /** Elements of one slot in one array. */
   readonly #row: number;
   #slots = 0;
+  /** Tokens of each slot whose memory has been written to, and is taken. */
+  #touched: number[] = [];
   /** Key and value of each layer, alternating. */
   #arrays: Float32Array<ArrayBuffer>[] = [];
   #views = new Map<number, View>();
 
-  /** @throws GatewayError `limit_exceeded` when the slots do not fit the budget */
+  /** @throws GatewayError `limit_exceeded` when one slot does not fit the budget */
   constructor(config: ModelConfig, options: KvCacheOptions) {
     checkKvBudget(config, options);
     this.#config = config;
     this.positions = options.positions;
     this.#maxSlots = options.slots;
     this.#row = config.kvHeads * options.positions * config.kernelHeadDim;
+  }
+
+  /** Tokens of all slots whose memory is taken. Only counted where the slots could take more than was allowed. */
+  get touchedTokens(): number {
+    return this.#touched.reduce((sum, tokens) => sum + tokens, 0);
   }
 
   /** Floats of one token: keys and values of all layers. */
@@ -96,9 +105,40 @@ export class KvCache {
           grown.set(old.subarray(start, start + length * headDim), start);
         }
       }
+      freeMemory(old);
       return grown;
     });
     this.#slots = next;
+    this.#touched = Array.from({ length: next }, (_, slot) => kept[slot] ?? 0);
+  }
+
+  /**
+   * Gives memory back where slots hold more than they are about to use, if all together would take more than `tokens`.
+   *
+   * @param lengths tokens that each slot will have; those beyond have none
+   */
+  keepWithin(tokens: number, lengths: readonly number[]): void {
+    // Slots that can all be full need no counting.
+    if (this.#maxSlots * this.positions <= tokens) return;
+    let taken = 0;
+    for (let slot = 0; slot < this.#slots; slot++) {
+      this.#touched[slot] = Math.max(this.#touched[slot]!, lengths[slot] ?? 0);
+      taken += this.#touched[slot]!;
+    }
+    for (let slot = this.#slots - 1; slot >= 0 && taken > tokens; slot--) {
+      const length = lengths[slot] ?? 0;
+      taken -= this.#touched[slot]! - length;
+      this.#discard(slot, length);
+    }
+  }
+
+  /** Gives the memory behind the first `length` tokens of a slot back. */
+  #discard(slot: number, length: number): void {
+    const count = this.#touched[slot]! - length;
+    this.#touched[slot] = length;
+    if (count > 0) {
+      this.#eachSpan(slot, length, count, (array, start, end) => discardMemory(array, 4 * start, 4 * end));
+    }
   }
 
   /** Copies tokens `from … from + count − 1` of a slot to `target`: [layer and side, kvHeads, count, headDim]. */
@@ -134,6 +174,7 @@ export class KvCache {
   /** Copies the first `length` positions of slot `from` to slot `to`. */
   copy(from: number, to: number, length: number): void {
     if (from === to || length === 0) return;
+    this.#touched[to] = Math.max(this.#touched[to]!, length);
     const { kvHeads, kernelHeadDim: headDim } = this.#config;
     const span = this.positions * headDim;
     for (const array of this.#arrays) {
@@ -178,5 +219,6 @@ export class KvCache {
     for (const array of this.#arrays) freeMemory(array);
     this.#arrays = [];
     this.#slots = 0;
+    this.#touched = [];
   }
 }

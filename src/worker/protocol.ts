@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly maxModelLen: number | undefined;
   /** Sequences that may wait before `too_many_requests`. */
   readonly maxQueue: number;
+  /** Tokens of those that wait before `too_many_requests`; default: no limit. */
+  readonly maxQueuedTokens?: number | undefined;
   readonly version: WeightVersion;
   /** Over the directory's own weights, in order. */
   readonly sets: readonly WeightSet[];
@@ -55,6 +57,8 @@ export interface LoadedInfo {
   readonly device?: string;
   /** How the matrices are held: "fp32", or how many as what. */
   readonly weightFormat?: string;
+  /** Tokens that the KV cache holds, of all sequences together. */
+  readonly kvCacheTokens?: number;
   readonly tensors: readonly TensorSpec[];
   readonly residency: ResidencyReport;
 }
@@ -130,6 +134,8 @@ export type FromWorker =
       readonly sequence: number;
       readonly running: number;
       readonly waiting: number;
+      /** Sequences that had to leave the KV cache for others so far. */
+      readonly preemptions?: number;
       /** null before a model is loaded. */
       readonly residency: ResidencySummary | null;
     }

@@ -208,9 +208,10 @@ describe("limits", () => {
 
   test("a cache over the budget is refused with what would fit", () => {
     assert.throws(
-      () => createBatcher(base, { maxConcurrency: 8, maxQueue: 1, kvCacheBytes: 5 * 2 ** 20 }),
+      () => createBatcher(base, { maxConcurrency: 8, maxQueue: 1, kvCacheBytes: 2 ** 20 }),
       (error: unknown) =>
-        hasCode("limit_exceeded")(error) && /--max-concurrency 2 .*--max-model-len 320/.test(String(error)),
+        hasCode("limit_exceeded")(error) &&
+        /one sequence of 1024 tokens takes 2\.0 MiB, more than the 1\.0 MiB .*--max-model-len 512\./.test(String(error)),
     );
   });
 });

@@ -58,6 +58,7 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
         maxConcurrency: spec.maxConcurrency,
         maxModelLen: spec.maxModelLen,
         maxQueue: options.maxQueue,
+        maxQueuedTokens: spec.maxQueuedTokens,
         version: weights.version,
         sets: weights.sets,
         residency: options.directive(),

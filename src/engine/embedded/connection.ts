@@ -69,7 +69,7 @@ export class WorkerConnection {
   #gone: GatewayError | null = null;
   #hello: (error?: GatewayError) => void = () => {};
   #residency: ResidencySummary | null = null;
-  #activity: EngineActivity = { running: 0, waiting: 0 };
+  #activity: EngineActivity = { running: 0, waiting: 0, preemptions: 0 };
   /** Resolves with the worker's first word; rejects when it ends before. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone and everything under way has been failed with this error. */
@@ -310,7 +310,11 @@ export class WorkerConnection {
         return;
       case "pong":
         if (message.residency !== null) this.#residency = message.residency;
-        this.#activity = { running: message.running, waiting: message.waiting };
+        this.#activity = {
+          running: message.running,
+          waiting: message.waiting,
+          preemptions: message.preemptions ?? 0,
+        };
         this.#pongs.get(message.sequence)?.();
         this.#pongs.delete(message.sequence);
         return;

@@ -79,6 +79,7 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       ...(loaded.weightFormat === undefined ? {} : { weight_format: loaded.weightFormat }),
       vocab_size: loaded.vocabSize,
       max_concurrency: spec.maxConcurrency,
+      ...(loaded.kvCacheTokens === undefined ? {} : { kv_cache_tokens: loaded.kvCacheTokens }),
       pid: connection.pid,
       restarts,
     },

@@ -7,6 +7,7 @@ import process from "node:process";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
 import { settleKoffi } from "./koffi-settings.ts";
+import { addressOf } from "./memory.ts";
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -102,6 +103,21 @@ function failed(what: string): GatewayError {
     );
   }
   return new GatewayError("internal", `${what}: error ${errno} of the operating system.`);
+}
+
+/**
+ * Gives the memory of whole pages within part of an array back to the operating system; they read as zeros from then
+ * on. Does nothing where that cannot be asked for, or for less than a page.
+ *
+ * @param start @param end bytes from the array's first one
+ */
+export function discardMemory(array: ArrayBufferView, start: number, end: number): void {
+  if (process.platform !== "linux") return;
+  const { madvise, pageBytes } = openLibc();
+  const address = Number(addressOf(array));
+  const from = Math.ceil((address + start) / pageBytes) * pageBytes;
+  const to = Math.floor((address + end) / pageBytes) * pageBytes;
+  if (to > from) madvise(from, to - from, MADV_DONTNEED);
 }
 
 /** Copies bytes of a typed array to an address. */

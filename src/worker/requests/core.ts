@@ -184,9 +184,9 @@ export function createWorkerCore(parts: WorkerParts): WorkerCore {
           cancel(message.id);
           return;
         case "ping": {
-          const { running = 0, waiting = 0 } = state?.served.scheduler ?? {};
+          const { running = 0, waiting = 0, preemptions = 0 } = state?.served.scheduler ?? {};
           const residency = state === undefined ? null : toSummary(state.served.residency.report());
-          parts.send({ type: "pong", sequence: message.sequence, running, waiting, residency });
+          parts.send({ type: "pong", sequence: message.sequence, running, waiting, preemptions, residency });
           return;
         }
         case "stop":

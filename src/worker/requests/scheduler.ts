@@ -10,6 +10,8 @@ export interface SchedulerOptions {
   readonly batcher: Batcher;
   /** Sequences that may be held while requests are not admitted. */
   readonly maxQueue: number;
+  /** Tokens of those that wait: once there are as many, no call is taken. Default: no limit. */
+  readonly maxQueuedTokens?: number | undefined;
   readonly accept: (outputs: readonly BatchOutput[]) => void;
   /** Refuses a held call that the batcher would not take. */
   readonly refuse: (call: Call, error: unknown) => void;
@@ -23,6 +25,9 @@ export interface SchedulerOptions {
 
 /** Steps that `abortAll` may need to say that everything ended: one; more is a broken batcher. */
 const ABORT_STEPS = 64;
+
+const toTokens = ({ requests }: Call): number =>
+  requests.reduce((sum, { promptIds, samples }) => sum + promptIds.length * samples, 0);
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -50,12 +55,17 @@ export class Scheduler {
     return this.#batcher.waiting + this.#heldSequences;
   }
 
+  get preemptions(): number {
+    return this.#batcher.preemptions ?? 0;
+  }
+
   get frozen(): boolean {
     return this.#frozen;
   }
 
   /** Gives a call to the batcher, or holds it while there is a reason to. Throws `too_many_requests`. */
   submit(call: Call): void {
+    this.#refuseTokens();
     if (this.#holds.size > 0) {
       if (this.#heldSequences + call.open > this.#options.maxQueue) {
         throw new GatewayError("too_many_requests", `${this.#heldSequences} sequences wait already; try again later.`, {
@@ -67,6 +77,19 @@ export class Scheduler {
       return;
     }
     this.#admit(call);
+  }
+
+  #refuseTokens(): void {
+    const limit = this.#options.maxQueuedTokens;
+    if (limit === undefined) return;
+    const held = this.#held.reduce((sum, call) => sum + toTokens(call), 0);
+    const tokens = held + (this.#batcher.waitingTokens ?? 0);
+    if (tokens < limit) return;
+    throw new GatewayError(
+      "too_many_requests",
+      `Sequences of ${tokens} tokens wait already; with ${limit} or more no others are taken (--max-queued-tokens).`,
+      { retryAfter: 1 },
+    );
   }
 
   cancel(call: Call): void {

@@ -97,6 +97,11 @@ export async function openServed(
   };
   const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version, directive }, load);
   const batcher = parts.createBatcher(first, options);
+  if (batcher.cacheTokens !== undefined) {
+    const whole = Math.floor(batcher.cacheTokens / first.maxModelLen);
+    const message = `KV cache: ${batcher.cacheTokens} tokens, ${whole} sequences of ${first.maxModelLen} at a time`;
+    parts.send({ type: "log", level: "info", message });
+  }
 
   const flush = (): void => {
     if (parts.congested()) return;
@@ -116,6 +121,7 @@ export async function openServed(
   const scheduler: Scheduler = new Scheduler({
     batcher,
     maxQueue: options.maxQueue,
+    maxQueuedTokens: options.maxQueuedTokens,
     accept: (outputs) => generations.accept(outputs, model),
     refuse: (call, error) => {
       generations.remove(call);
@@ -134,6 +140,7 @@ export async function openServed(
     provider: `${first.provider}, ${availableParallelism()} cores`,
     ...(first.weightFormat === undefined ? {} : { weightFormat: first.weightFormat }),
     ...(first.device === undefined ? {} : { device: `${first.device.provider}: ${first.device.name}` }),
+    ...(batcher.cacheTokens === undefined ? {} : { kvCacheTokens: batcher.cacheTokens }),
     tensors: first.tensors,
     residency: residency.report(),
   };
