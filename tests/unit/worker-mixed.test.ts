@@ -11,9 +11,12 @@ import { collect, createCollected, loadDirectory, runAll, sampling } from "../su
 
 const REQUESTS = 120;
 
+/** Of the longest request. */
+const CONTEXT = 256;
+
 let model: LoadedModel;
 before(async () => {
-  model = await loadDirectory(new URL("../../models/tide-nano/base", import.meta.url));
+  model = await loadDirectory(new URL("../../models/tide-nano/base", import.meta.url), CONTEXT);
 });
 after(() => model.release());
 
@@ -26,7 +29,7 @@ const request = fc.record({
   samples: fc.constantFrom(1, 1, 1, 1, 2, 5),
   greedy: fc.boolean(),
   seed: fc.nat(),
-  maxTokens: fc.integer({ min: 1, max: 30 }),
+  maxTokens: fc.integer({ min: 1, max: 50 }),
   stop: token,
   promptLogprobs: fc.constantFrom(-1, -1, -1, -1, 2),
 });
@@ -51,7 +54,7 @@ function toRequest(key: number, stem: readonly number[], plan: Plan): BatchReque
 
 for (const [name, kvCacheBytes] of [
   ["", undefined],
-  [", in a cache that holds little more than one sequence of them", 2 ** 21 + 2 ** 16],
+  [", in a cache that holds little more than one sequence of them", 2 ** 19 + 2 ** 18],
 ] as const) {
   test(`every answer of a mixed load is that of the request alone, and nothing is left behind${name}`, () =>
     runMixedLoad(kvCacheBytes));
