@@ -211,7 +211,9 @@ describe("limits", () => {
       () => createBatcher(base, { maxConcurrency: 8, maxQueue: 1, kvCacheBytes: 2 ** 20 }),
       (error: unknown) =>
         hasCode("limit_exceeded")(error) &&
-        /one sequence of 1024 tokens takes 2\.0 MiB, more than the 1\.0 MiB .*--max-model-len 512\./.test(String(error)),
+        /one sequence of 1024 tokens takes 2\.0 MiB, more than the 1\.0 MiB .*--max-model-len 512\./.test(
+          String(error),
+        ),
     );
   });
 });
