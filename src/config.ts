@@ -28,6 +28,21 @@ const apiKey = z.string().transform((text, context): ApiKey => {
   return { name: match[1] ?? "key", key: match[2] ?? "", scopes: scopes as ApiKey["scopes"] };
 });
 
+/** What `--server-weight` says: which server, and its share. */
+export interface ServerWeight {
+  /** Base URL as given with `--upstream`, or the id of an embedded replica. */
+  readonly server: string;
+  readonly weight: number;
+}
+
+const serverWeight = z.string().transform((text, context): ServerWeight => {
+  const [, server = "", number = ""] = /^(.+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const weight = Number(number);
+  if (server !== "" && weight > 0 && weight <= 1000) return { server: server.replace(/\/+$/, ""), weight };
+  context.addIssue({ code: "custom", message: "must be URL=N or ID=N with N above 0 and up to 1000" });
+  return z.NEVER;
+});
+
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
 const integer = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const seconds = (most: number) => z.coerce.number().positive().max(most);
@@ -106,7 +121,14 @@ export const ConfigSchema = z.strictObject({
   upstreamWait: seconds(86_400)
     .default(10)
     .describe("Seconds to wait at start for the first upstream that answers, before giving up with exit code 3."),
-  policy: z.enum(["least-in-flight", "round-robin"]).default("least-in-flight").describe("How a replica is chosen."),
+  policy: z
+    .enum(["least-in-flight", "round-robin", "power-of-two", "prefix", "session", "weighted"])
+    .default("least-in-flight")
+    .describe("How a replica is chosen."),
+  serverWeight: z
+    .array(serverWeight)
+    .default([])
+    .describe("Share of one server under `--policy weighted`, as URL=N or ID=N; repeatable. The others have 1."),
   store: z
     .string()
     .regex(/^(memory|sqlite:.+|redis:.+)$/, "must be memory, sqlite:FILE or redis:URL")

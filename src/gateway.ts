@@ -16,9 +16,10 @@ import { createEventHub } from "./gateway/event-hub.ts";
 import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
+import { toPrefix } from "./gateway/prefix.ts";
 import { createLeases } from "./gateway/residency/leases.ts";
 import { createResidencies } from "./gateway/residency/residencies.ts";
-import { kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
+import { createWeights, kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createStreamWatch } from "./gateway/stream-watch.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
@@ -39,6 +40,9 @@ function toLoading({ progress }: Engine): string | null {
   const percent = Math.floor((100 * bytesDone) / bytesTotal);
   return `loading weights: ${bytesDone} of ${bytesTotal} bytes (${percent} %)`;
 }
+
+const toCallPrefix = ({ body, model }: { readonly body: Uint8Array; readonly model: string | undefined }) =>
+  toPrefix(body, model ?? "");
 
 /** Ends a grace period: what still runs when a detach was asked for is cut after this. */
 const DETACH_GRACE_MILLISECONDS = 60_000;
@@ -110,6 +114,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
     });
 
+  const weightOf = createWeights(config.serverWeight, specs);
+
   const trainer = createTrainerSessions({
     fleet,
     syncs,
@@ -133,7 +139,14 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     hub.publish("fleet", { type: "fleet", fleet: snapshot() });
   });
 
-  const generation = { fleet, log, streams, toBody: ports.exchange?.toBody, onMoved: observer.moved };
+  const generation = {
+    fleet,
+    log,
+    streams,
+    toBody: ports.exchange?.toBody,
+    onMoved: observer.moved,
+    ...(config.policy === "prefix" ? { prefixOf: toCallPrefix } : {}),
+  };
 
   return {
     config,
@@ -146,7 +159,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     async start(signal, url) {
       if (url !== undefined) offers.listening(url);
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
-      await startReplicas({ fleet, clock, specs, makeEngine, upstreamWaitMilliseconds, signal });
+      await startReplicas({ fleet, clock, specs, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
       syncs.recordStart();
       log.info("ready", { replicas: fleet.replicas().length, weight_digest: fleet.published().digest });
     },
@@ -202,7 +215,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         const spec = upstreamSpec(request.kind, url);
         const id = request.id ?? fleet.nextId(kindOf(spec));
         try {
-          await fleet.addReplica(id, makeEngine(spec), signal);
+          await fleet.addReplica(id, makeEngine(spec), signal, request.weight ?? weightOf(id, url));
         } catch (error) {
           // A server that never answered was not attached: nothing half done stays.
           if (!(error instanceof GatewayError && error.code === "conflict"))
@@ -212,6 +225,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         return fleet.server(id)!;
       },
       async patch(id, request, signal) {
+        if (request.weight !== undefined) fleet.weighReplica(id, request.weight);
+        if (request.state === undefined) return fleet.server(id)!;
         // A fenced replica serves again only with proof of what it holds.
         if (request.state === "ready") await trainer.refit(ReplicaId.parse(id), signal);
         return fleet.server(fleet.patchReplica(id, request.state).id)!;

@@ -11,6 +11,7 @@ export const SERVER_EXAMPLE = {
   weight_digest: DIGEST,
   world_size: 1,
   in_flight: 2,
+  weight: 1,
   models: ["tide-nano"],
   last_error: null,
   residency: {
@@ -33,6 +34,7 @@ export const UPSTREAM_EXAMPLE = {
   weight_version: null,
   weight_digest: null,
   in_flight: 0,
+  weight: 1,
   residency: null,
   details: {},
 } as const;

@@ -114,8 +114,9 @@ export const patchServer = defineRoute({
     path: "/api/servers/{id}",
     operationId: "patchServer",
     tags,
-    summary: "Drain a replica, or put it back",
-    description: "`draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.",
+    summary: "Drain a replica, put it back, or weigh it",
+    description:
+      "`draining` gives it no new requests; those that run may end. `ready` puts it back into rotation. `weight` is its share under `--policy weighted`.",
     request: {
       params,
       body: {
@@ -132,7 +133,7 @@ export const patchServer = defineRoute({
         badId,
         ["missing_field", 'state is required: one of "draining", "ready".', { param: "state" }],
         ["malformed_json", "The request body is not valid JSON: Unexpected end of input"],
-        ["unknown_field", "weight is not a field of this request.", { param: "weight" }],
+        ["unknown_field", "wait is not a field of this request.", { param: "wait" }],
         ["not_found", UNKNOWN_ID, { param: "id" }],
         ["conflict", "embedded-0 is quarantined: it has to take a weight sync first.", { replica: "embedded-0" }],
       ),

@@ -159,6 +159,8 @@ export function showSettings({ config, origins }: Settings): string {
     if (field === "apiKey") value = config.apiKey.map(({ name, scopes }) => ({ name, key: HIDDEN, scopes }));
     else if (field === "upstreamApiKey" && value !== undefined) value = HIDDEN;
     else if (field === "upstream") value = config.upstream.map(withoutPassword);
+    else if (field === "serverWeight")
+      value = config.serverWeight.map(({ server, weight }) => `${withoutPassword(server)}=${weight}`);
     else if (typeof value === "string") value = withoutPassword(value);
     return `${field}: ${JSON.stringify(value ?? null)} # ${origins[field]}`;
   });

@@ -93,7 +93,7 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     published = context.published();
     excluding = exclude;
     const time = clock.monotonic();
-    const chosen = choose(replicas, fits, asked.sessionId, time);
+    const chosen = choose(replicas, fits, asked, time);
     return asked.onlyAdmitted === true && chosen?.breaker.admits(time) === false ? undefined : chosen;
   };
 

@@ -49,6 +49,11 @@ export class Breaker {
   onFailure(now: number, mayOpen: boolean, jitter: number): boolean {
     this.#failures += 1;
     const failedTrial = this.#retryAt !== null && this.#trial;
+    if (failedTrial && !mayOpen) {
+      // The others were shut out meanwhile: a replica that fails now and then is better than none.
+      this.reset();
+      return false;
+    }
     if (this.#retryAt !== null && !failedTrial) return false;
     if (this.#retryAt === null && (this.#failures < FAILURE_LIMIT || !mayOpen)) return false;
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#opened);

@@ -42,11 +42,13 @@ export interface FleetManager extends FleetRegistry {
    * Attaches and starts a replica. Resolves when it serves. Rejects with what the engine said; the replica then stays
    * in the fleet as `unreachable`, and one with a URL is tried again at every probe. Throws `conflict` for a known id.
    */
-  addReplica(id: ReplicaId, engine: Engine, signal: AbortSignal): Promise<Replica>;
+  addReplica(id: ReplicaId, engine: Engine, signal: AbortSignal, weight?: number): Promise<Replica>;
   /** Takes it out of rotation, lets its requests finish until the signal aborts, stops the engine, forgets it. */
   removeReplica(id: ReplicaId, signal: AbortSignal): Promise<void>;
   /** `draining` takes a replica out of rotation, `ready` puts it back (also out of quarantine). */
   patchReplica(id: string, state: "draining" | "ready"): Replica;
+  /** Its share under the policy `weighted`. Throws `not_found`. */
+  weighReplica(id: string, weight: number): void;
   /** Refuses new leases, lets running ones finish until the signal aborts, stops every engine. Never rejects. */
   stop(signal: AbortSignal): Promise<void>;
   snapshot(facts?: SnapshotFacts): Fleet;
@@ -73,7 +75,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
   const acquirer = createAcquirer({
     clock,
     replicas,
-    choose: createChoose(config.policy),
+    choose: createChoose(config.policy, random),
     published: () => facts,
     gateClosed: () => gates > 0,
     stopped: () => stopped,
@@ -217,12 +219,13 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       numbers.set(kind, number + 1);
       return ReplicaId.parse(`${kind}-${number}`);
     },
-    async addReplica(id, engine, signal) {
+    async addReplica(id, engine, signal, weight = 1) {
       if (stopped) throw new GatewayError("draining", "The gateway is shutting down.");
       if (replicas.some((replica) => replica.id === id)) {
         throw new GatewayError("conflict", `A server with the id ${id} is there already.`, { param: "id" });
       }
       const replica = new ReplicaRecord(id, engine);
+      replica.weight = weight;
       const supervisor = createSupervisor(engine, {
         clock,
         random,
@@ -254,6 +257,11 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       replica.setDrained(state === "draining", null);
       changed(replica.id);
       return replica;
+    },
+    weighReplica(id, weight) {
+      const replica = find(id);
+      replica.weight = weight;
+      changed(replica.id);
     },
     async stop(signal) {
       stopped = true;

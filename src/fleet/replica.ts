@@ -8,6 +8,7 @@ import type { ReplicaId, WeightDigest, WeightVersion } from "../contract/ids.ts"
 import type { Engine, EngineInfo } from "../engine/engine.ts";
 import { Breaker } from "./breaker.ts";
 import { hashText } from "./hash.ts";
+import { PrefixTable } from "./policies/prefix-table.ts";
 import type { Replica } from "./types.ts";
 
 /** What supervision knows of the engine. */
@@ -29,6 +30,10 @@ export class ReplicaRecord implements Replica {
   weightVersion: WeightVersion | null = null;
   weightDigest: WeightDigest | null = null;
   inFlight = 0;
+  weight = 1;
+  /** What the weighted round-robin owes it. */
+  credit = 0;
+  readonly prefixes = new PrefixTable();
   lastError: string | null = null;
   #health: Health = "starting";
   #hold: Hold | null = null;
@@ -60,7 +65,10 @@ export class ReplicaRecord implements Replica {
   }
 
   setHealth(health: Health, reason: string | null): void {
-    if (health === "up" && this.#health !== "up") this.breaker.reset();
+    if (health === "up" && this.#health !== "up") {
+      this.breaker.reset();
+      this.prefixes.clear();
+    }
     this.#health = health;
     this.lastError = reason;
     this.#derive();

@@ -45,6 +45,7 @@ export function toServer(replica: Replica): Server {
     weight_digest: replica.weightDigest,
     world_size: replica.info?.worldSize ?? 0,
     in_flight: replica.inFlight,
+    weight: replica.weight,
     models: replica.info?.models.map((model) => model.id) ?? [],
     last_error: replica.lastError,
     residency: toResidency(replica.engine.residency?.latest?.() ?? null),

@@ -13,6 +13,8 @@ export interface Replica {
   readonly weightDigest: WeightDigest | null;
   /** Leases held now. */
   readonly inFlight: number;
+  /** Its share under the policy `weighted`. */
+  readonly weight: number;
   readonly lastError: string | null;
 }
 
@@ -26,6 +28,8 @@ export interface LeaseWishes {
   /** How long to wait for a fresh enough replica before `version_unavailable`; 0 = not at all. */
   readonly waitMilliseconds: number;
   readonly sessionId?: string;
+  /** Chained hashes of the prompt's first blocks, seeded by the model; for the policy `prefix`. */
+  readonly prefix?: readonly number[];
   /** Replicas already tried by this request. */
   readonly exclude: ReadonlySet<string>;
   /** Not one that is kept away by its failures, also where nobody else is left. Default false. */

@@ -17,6 +17,8 @@ export interface DispatchDependencies {
   readonly streams: StreamWatch;
   /** See `Exchange.toBody`. */
   readonly toBody: Exchange["toBody"] | undefined;
+  /** The beginning of a call's prompt, where the policy wants it. */
+  readonly prefixOf?: (call: Pick<InboundCall, "body" | "model">) => readonly number[] | undefined;
   /** Counts a moved call. */
   readonly onMoved: (replica: string) => void;
 }
@@ -65,6 +67,7 @@ export function toLeaseWishes(
   call: Pick<InboundCall, "model" | "wishes" | "signal">,
   exclude: ReadonlySet<string>,
   accepts: (engine: Engine) => boolean,
+  prefix?: readonly number[],
 ): LeaseWishes {
   const { wishes } = call;
   if (
@@ -72,7 +75,8 @@ export function toLeaseWishes(
     wishes.minVersion === undefined &&
     wishes.exactVersion === undefined &&
     wishes.maxLag === undefined &&
-    wishes.sessionId === undefined
+    wishes.sessionId === undefined &&
+    prefix === undefined
   ) {
     return { model: call.model, waitMilliseconds: 0, exclude, accepts, signal: call.signal };
   }
@@ -82,6 +86,7 @@ export function toLeaseWishes(
     ...(wishes.exactVersion === undefined ? {} : { exactVersion: wishes.exactVersion }),
     ...(wishes.maxLag === undefined ? {} : { maxLag: wishes.maxLag }),
     ...(wishes.sessionId === undefined ? {} : { sessionId: wishes.sessionId }),
+    ...(prefix === undefined ? {} : { prefix }),
     waitMilliseconds: wishes.waitSeconds * 1000,
     exclude,
     accepts,

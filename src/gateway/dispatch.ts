@@ -102,13 +102,14 @@ export async function forwardAny(
 /** One async function for the whole forwarded call: each further one costs every request a microsecond or two. */
 async function attempt(
   call: Omit<InboundCall, "toRequest" | "stream">,
-  { fleet, log, streams, toBody, onMoved }: DispatchDependencies,
+  { fleet, log, streams, toBody, prefixOf, onMoved }: DispatchDependencies,
   accepts: (engine: Engine) => boolean,
   generate: ((lease: Lease) => Promise<Outcome>) | undefined,
 ): Promise<Outcome> {
   let exclude: Set<string> | undefined;
+  const prefix = prefixOf?.(call);
   for (let tries = 1; ; tries += 1) {
-    const wishes = toLeaseWishes(call, exclude ?? NOTHING, accepts);
+    const wishes = toLeaseWishes(call, exclude ?? NOTHING, accepts, prefix);
     const lease = fleet.acquireNow(wishes) ?? (await fleet.acquire(wishes));
     try {
       if (generate !== undefined && !canForward(lease.replica.engine, call.wire)) return await generate(lease);

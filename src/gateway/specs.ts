@@ -46,6 +46,28 @@ export const upstreamSpec = (kind: "auto" | "vllm" | "trl", url: string): Engine
 /** The kind in an id: one of which nothing is known yet is named like a vLLM server. */
 export const kindOf = ({ kind }: EngineSpec): EngineKind => (kind === "auto" ? "vllm" : kind);
 
+/**
+ * Shares by URL or id, from `--server-weight`. Throws `invalid_value` for a server that the configuration does not have.
+ */
+export function createWeights(
+  weights: Config["serverWeight"],
+  specs: readonly EngineSpec[],
+): (id: string, url: string | null) => number {
+  const urls = specs.flatMap((spec) => (spec.kind === "embedded" ? [] : [spec.url.replace(/\/+$/, "")]));
+  const embedded = specs.filter(({ kind }) => kind === "embedded").map((_, index) => `embedded-${index}`);
+  const known = [...embedded, ...urls];
+  const unknown = weights.find(({ server }) => !known.includes(server));
+  if (unknown !== undefined) {
+    throw new GatewayError(
+      "invalid_value",
+      `--server-weight ${unknown.server}=${unknown.weight} names no server of this configuration. Known: ${known.join(", ")}.`,
+      { param: "serverWeight" },
+    );
+  }
+  const byName = new Map(weights.map(({ server, weight }) => [server, weight]));
+  return (id, url) => byName.get(url ?? id) ?? byName.get(id) ?? 1;
+}
+
 /** No model and no upstream: the shipped model. With upstreams, embedded replicas only where a model is named. */
 export function toSpecs(config: Config, ports: Ports): EngineSpec[] {
   const embedded = config.upstream.length === 0 || config.model !== undefined;

@@ -10,6 +10,8 @@ export interface StartOptions {
   readonly clock: Clock;
   readonly specs: readonly EngineSpec[];
   readonly makeEngine: (spec: EngineSpec) => Engine;
+  /** Its share under the policy `weighted`. */
+  readonly weightOf: (id: string, url: string | null) => number;
   /** How long an upstream may stay away before the start counts as failed. */
   readonly upstreamWaitMilliseconds: number;
   readonly signal: AbortSignal;
@@ -40,11 +42,15 @@ export async function startReplicas({
   clock,
   specs,
   makeEngine,
+  weightOf,
   upstreamWaitMilliseconds,
   signal,
 }: StartOptions): Promise<void> {
-  const attach = (spec: EngineSpec): Promise<unknown> =>
-    fleet.addReplica(fleet.nextId(kindOf(spec)), makeEngine(spec), signal);
+  const attach = (spec: EngineSpec): Promise<unknown> => {
+    const id = fleet.nextId(kindOf(spec));
+    const engine = makeEngine(spec);
+    return fleet.addReplica(id, engine, signal, weightOf(id, engine.url));
+  };
   const embedded = specs.filter((spec) => spec.kind === "embedded").map(attach);
   const upstreams = Promise.allSettled(specs.filter((spec) => spec.kind !== "embedded").map(attach));
   await Promise.all(embedded);

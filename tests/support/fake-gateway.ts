@@ -92,6 +92,7 @@ export const SERVER: Server = {
   weight_digest: DIGEST,
   world_size: 1,
   in_flight: 2,
+  weight: 1,
   models: ["tiny"],
   last_error: null,
   residency: null,

@@ -230,6 +230,7 @@ describe("fleet: what it tells", () => {
       weight_digest: null,
       world_size: 2,
       in_flight: 0,
+      weight: 1,
       models: ["tiny"],
       last_error: null,
       residency: null,

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ReplicaId, WeightVersion } from "../../src/contract/ids.ts";
 import type { Engine, EngineInfo, EngineNotice } from "../../src/engine/engine.ts";
+import type { PolicyName } from "../../src/fleet/choose.ts";
 import { createFleet } from "../../src/fleet/fleet.ts";
 import type { Lease } from "../../src/fleet/types.ts";
 import { createLogger } from "../../src/observe/log.ts";
@@ -36,7 +37,13 @@ function createSilentEngine(): Engine & { notify(notice: EngineNotice): void } {
 }
 
 type Step =
-  | { readonly do: "acquire"; readonly minVersion?: number; readonly session?: string; readonly wait: number }
+  | {
+      readonly do: "acquire";
+      readonly minVersion?: number;
+      readonly session?: string;
+      readonly prefix?: readonly number[];
+      readonly wait: number;
+    }
   | { readonly do: "release"; readonly which: number; readonly outcome: "ok" | "failed" }
   | { readonly do: "down" | "up" | "drain" | "undrain" | "fence" | "unfence"; readonly replica: number }
   | { readonly do: "switch" }
@@ -50,6 +57,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     {
       do: fc.constant("acquire" as const),
       minVersion: fc.nat({ max: 4 }),
+      prefix: fc.subarray([11, 12, 13, 14]),
       session: fc.constantFrom("a", "b"),
       wait: fc.constantFrom(0, 500),
     },
@@ -67,14 +75,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("pass" as const), milliseconds: fc.constantFrom(10, 600, 5000, 40_000) }),
 );
 
-async function run(steps: readonly Step[]): Promise<void> {
+async function run(policy: PolicyName, steps: readonly Step[]): Promise<void> {
   const clock = createManualClock();
   const log = createLogger({ format: "text", level: "error", clock, writeLine: () => {} });
   const fleet = createFleet({
     ports: { clock, random: { uuid: () => "", float: () => 0.5 } },
     log,
     metrics: new Metrics(),
-    config: { policy: "least-in-flight", startTimeout: 60, probeInterval: 2 },
+    config: { policy, startTimeout: 60, probeInterval: 2 },
   });
   const engines = Array.from({ length: REPLICAS }, createSilentEngine);
   const ids: ReplicaId[] = [];
@@ -103,7 +111,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   for (const one of steps) {
     if (one.do === "acquire") {
       pending += 1;
-      const { minVersion, session } = one;
+      const { minVersion, session, prefix } = one;
       // Checked at the moment of the grant: what comes after it may change again before the promise is seen.
       const granted = fleet.acquire({
         model: "tiny",
@@ -112,6 +120,7 @@ async function run(steps: readonly Step[]): Promise<void> {
         signal: new AbortController().signal,
         ...(minVersion === undefined ? {} : { minVersion }),
         ...(session === undefined ? {} : { sessionId: session }),
+        ...(prefix === undefined ? {} : { prefix }),
       });
       granted
         .then(
@@ -154,7 +163,10 @@ async function run(steps: readonly Step[]): Promise<void> {
     }
     await settle();
     if (failure !== undefined) throw failure;
-    for (const each of fleet.replicas()) assert.equal(each.inFlight, held.get(each.id) ?? 0);
+    for (const each of fleet.replicas()) {
+      assert.equal(each.inFlight, held.get(each.id) ?? 0);
+      assert.ok(each.inFlight >= 0);
+    }
   }
   // In the end everyone who waited was served or refused: with all gates open no wait is longer than 30 s.
   for (const open of gates) open();
@@ -168,9 +180,18 @@ async function run(steps: readonly Step[]): Promise<void> {
 
 let failure: unknown;
 
+const policies = fc.constantFrom<PolicyName[]>(
+  "least-in-flight",
+  "round-robin",
+  "power-of-two",
+  "prefix",
+  "session",
+  "weighted",
+);
+
 test("random histories", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 80, size: "max" }), run).beforeEach(() => {
+    fc.asyncProperty(policies, fc.array(step, { maxLength: 80, size: "max" }), run).beforeEach(() => {
       failure = undefined;
     }),
     { numRuns: 200 },

@@ -27,6 +27,14 @@ export const ServerResidency = z
   .meta({ id: "ServerResidency" });
 export type ServerResidency = z.infer<typeof ServerResidency>;
 
+/** Beyond it one server is a thousand times another; a typing error rather than a fleet. */
+const WEIGHT_LIMIT = 1000;
+export const ServerWeight = z
+  .number()
+  .positive()
+  .max(WEIGHT_LIMIT)
+  .meta({ description: "Share of the requests under `--policy weighted`, relative to the other servers. Default 1." });
+
 export const Server = z
   .object({
     id: ReplicaId,
@@ -37,6 +45,7 @@ export const Server = z
     weight_digest: WeightDigest.nullable(),
     world_size: z.number().int().min(0),
     in_flight: z.number().int().min(0),
+    weight: ServerWeight,
     models: z.array(z.string()),
     last_error: z.string().nullable(),
     residency: ServerResidency.nullable().meta({ description: "null for servers whose weights are not ours to move." }),
@@ -54,11 +63,16 @@ export const AttachServer = z
     url: z
       .url({ protocol: /^https?$/ })
       .meta({ description: "Base URL of the server, without a path.", example: "http://127.0.0.1:8001" }),
+    weight: ServerWeight.optional(),
   })
   .meta({ id: "AttachServer" });
 export type AttachServer = z.infer<typeof AttachServer>;
 
 export const PatchServer = z
-  .strictObject({ state: z.enum(["draining", "ready"]) })
+  .strictObject({ state: z.enum(["draining", "ready"]).optional(), weight: ServerWeight.optional() })
+  .refine(({ state, weight }) => state !== undefined || weight !== undefined, {
+    message: "is required, or weight",
+    path: ["state"],
+  })
   .meta({ id: "PatchServer", description: "`draining` takes the replica out of rotation; `ready` puts it back." });
 export type PatchServer = z.infer<typeof PatchServer>;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { ReplicaId, WeightDigest, WeightVersion } from "../../../src/contract/ids.ts";
 import type { Engine, EngineInfo, EngineNotice } from "../../../src/engine/engine.ts";
 import { GatewayError } from "../../../src/errors.ts";
+import type { PolicyName } from "../../../src/fleet/choose.ts";
 import { createFleet, type FleetManager } from "../../../src/fleet/fleet.ts";
 import type { Lease, LeaseWishes } from "../../../src/fleet/types.ts";
 import { createLogger } from "../../../src/observe/log.ts";
@@ -84,7 +85,7 @@ export interface World {
   readonly lines: string[];
 }
 
-export function createWorld(policy: "least-in-flight" | "round-robin" = "least-in-flight"): World {
+export function createWorld(policy: PolicyName = "least-in-flight"): World {
   const clock = createManualClock();
   const lines: string[] = [];
   const metrics = new Metrics();

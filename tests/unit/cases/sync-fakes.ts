@@ -214,6 +214,7 @@ export function createFakeFleet(engines: readonly Engine[], digest: WeightDigest
       weightVersion: facts.version,
       weightDigest: digest,
       inFlight: 0,
+      weight: 1,
       lastError: null,
     };
   });
