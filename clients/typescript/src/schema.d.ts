@@ -782,8 +782,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Drain a replica, or put it back
-         * @description `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.
+         * Drain a replica, put it back, or weigh it
+         * @description `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation. `weight` is its share under `--policy weighted`.
          */
         patch: operations["patchServer"];
         trace?: never;
@@ -1274,6 +1274,8 @@ export interface components {
              * @example http://127.0.0.1:8001
              */
             url: string;
+            /** @description Share of the requests under `--policy weighted`, relative to the other servers. Default 1. */
+            weight?: number;
         };
         AuditEntry: {
             /** Format: date-time */
@@ -2210,7 +2212,9 @@ export interface components {
         /** @description `draining` takes the replica out of rotation; `ready` puts it back. */
         PatchServer: {
             /** @enum {string} */
-            state: "draining" | "ready";
+            state?: "draining" | "ready";
+            /** @description Share of the requests under `--policy weighted`, relative to the other servers. Default 1. */
+            weight?: number;
         };
         /** @description A DeepSpeed configuration to apply. */
         PlanDirective: {
@@ -2362,6 +2366,8 @@ export interface components {
             weight_digest: components["schemas"]["WeightDigest"] | null;
             world_size: number;
             in_flight: number;
+            /** @description Share of the requests under `--policy weighted`, relative to the other servers. Default 1. */
+            weight: number;
             models: string[];
             last_error: string | null;
             /** @description null for servers whose weights are not ours to move. */
@@ -7296,6 +7302,7 @@ export interface operations {
                      *           "weight_digest": "sha256:3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b",
                      *           "world_size": 1,
                      *           "in_flight": 2,
+                     *           "weight": 1,
                      *           "models": [
                      *             "tide-nano"
                      *           ],
@@ -7411,6 +7418,7 @@ export interface operations {
                      *           "weight_digest": "sha256:3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b",
                      *           "world_size": 1,
                      *           "in_flight": 2,
+                     *           "weight": 1,
                      *           "models": [
                      *             "tide-nano"
                      *           ],
@@ -7529,6 +7537,7 @@ export interface operations {
                      *       "weight_digest": null,
                      *       "world_size": 1,
                      *       "in_flight": 0,
+                     *       "weight": 1,
                      *       "models": [
                      *         "tide-nano"
                      *       ],
@@ -7651,6 +7660,7 @@ export interface operations {
                      *       "weight_digest": "sha256:3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b",
                      *       "world_size": 1,
                      *       "in_flight": 2,
+                     *       "weight": 1,
                      *       "models": [
                      *         "tide-nano"
                      *       ],
@@ -7870,6 +7880,7 @@ export interface operations {
                      *       "weight_digest": "sha256:3a7bd3e2360a3d29eea436fcfb7e44c735d117c42d1c1835420b6b9942dd4f1b",
                      *       "world_size": 1,
                      *       "in_flight": 2,
+                     *       "weight": 1,
                      *       "models": [
                      *         "tide-nano"
                      *       ],
@@ -8005,6 +8016,7 @@ export interface operations {
                      *       "weight_digest": null,
                      *       "world_size": 1,
                      *       "in_flight": 0,
+                     *       "weight": 1,
                      *       "models": [
                      *         "tide-nano"
                      *       ],

@@ -18,11 +18,14 @@ class AttachServer:
         url (str): Base URL of the server, without a path. Example: http://127.0.0.1:8001.
         id (str | Unset): Id of a replica: lower case letters, digits and dashes. Example: embedded-0.
         kind (AttachServerKind | Unset):  Default: 'auto'.
+        weight (float | Unset): Share of the requests under `--policy weighted`, relative to the other servers. Default
+            1.
     """
 
     url: str
     id: str | Unset = UNSET
     kind: AttachServerKind | Unset = "auto"
+    weight: float | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         url = self.url
@@ -32,6 +35,8 @@ class AttachServer:
         kind: str | Unset = UNSET
         if not isinstance(self.kind, Unset):
             kind = self.kind
+
+        weight = self.weight
 
         field_dict: dict[str, Any] = {}
 
@@ -44,6 +49,8 @@ class AttachServer:
             field_dict["id"] = id
         if kind is not UNSET:
             field_dict["kind"] = kind
+        if weight is not UNSET:
+            field_dict["weight"] = weight
 
         return field_dict
 
@@ -61,10 +68,13 @@ class AttachServer:
         else:
             kind = check_attach_server_kind(_kind)
 
+        weight = d.pop("weight", UNSET)
+
         attach_server = cls(
             url=url,
             id=id,
             kind=kind,
+            weight=weight,
         )
 
         return attach_server

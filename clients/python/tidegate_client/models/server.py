@@ -29,6 +29,7 @@ class Server:
         weight_digest (None | str):
         world_size (int):
         in_flight (int):
+        weight (float): Share of the requests under `--policy weighted`, relative to the other servers. Default 1.
         models (list[str]):
         last_error (None | str):
         residency (None | ServerResidencyType0): null for servers whose weights are not ours to move.
@@ -43,6 +44,7 @@ class Server:
     weight_digest: None | str
     world_size: int
     in_flight: int
+    weight: float
     models: list[str]
     last_error: None | str
     residency: None | ServerResidencyType0
@@ -71,6 +73,8 @@ class Server:
 
         in_flight = self.in_flight
 
+        weight = self.weight
+
         models = self.models
 
         last_error: None | str
@@ -96,6 +100,7 @@ class Server:
                 "weight_digest": weight_digest,
                 "world_size": world_size,
                 "in_flight": in_flight,
+                "weight": weight,
                 "models": models,
                 "last_error": last_error,
                 "residency": residency,
@@ -142,6 +147,8 @@ class Server:
 
         in_flight = d.pop("in_flight")
 
+        weight = d.pop("weight")
+
         models = cast(list[str], d.pop("models"))
 
         def _parse_last_error(data: object) -> None | str:
@@ -177,6 +184,7 @@ class Server:
             weight_digest=weight_digest,
             world_size=world_size,
             in_flight=in_flight,
+            weight=weight,
             models=models,
             last_error=last_error,
             residency=residency,

@@ -110,9 +110,10 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: PatchServer,
 ) -> Response[Problem | Server]:
-    """Drain a replica, or put it back
+    """Drain a replica, put it back, or weigh it
 
      `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.
+    `weight` is its share under `--policy weighted`.
 
     Args:
         id (str): Id of a replica: lower case letters, digits and dashes. Example: embedded-0.
@@ -144,9 +145,10 @@ def sync(
     client: AuthenticatedClient,
     body: PatchServer,
 ) -> Problem | Server | None:
-    """Drain a replica, or put it back
+    """Drain a replica, put it back, or weigh it
 
      `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.
+    `weight` is its share under `--policy weighted`.
 
     Args:
         id (str): Id of a replica: lower case letters, digits and dashes. Example: embedded-0.
@@ -173,9 +175,10 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: PatchServer,
 ) -> Response[Problem | Server]:
-    """Drain a replica, or put it back
+    """Drain a replica, put it back, or weigh it
 
      `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.
+    `weight` is its share under `--policy weighted`.
 
     Args:
         id (str): Id of a replica: lower case letters, digits and dashes. Example: embedded-0.
@@ -205,9 +208,10 @@ async def asyncio(
     client: AuthenticatedClient,
     body: PatchServer,
 ) -> Problem | Server | None:
-    """Drain a replica, or put it back
+    """Drain a replica, put it back, or weigh it
 
      `draining` gives it no new requests; those that run may end. `ready` puts it back into rotation.
+    `weight` is its share under `--policy weighted`.
 
     Args:
         id (str): Id of a replica: lower case letters, digits and dashes. Example: embedded-0.
