@@ -6,6 +6,31 @@
  */
 export const LOGPROBS_LIMIT = 200;
 
+/** What every text of an answer is to be. */
+export type OutputConstraint =
+  /** A value of a JSON schema, given as JSON text. */
+  | { readonly kind: "json"; readonly schema: string }
+  /** Any JSON object. */
+  | { readonly kind: "json_object" }
+  /** A match of the whole text. */
+  | { readonly kind: "regex"; readonly pattern: string }
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
+  /** EBNF with a rule `root`. */
+  | { readonly kind: "grammar"; readonly grammar: string }
+  /** Free text with constrained parts, as JSON text (XGrammar's structural tag). */
+  | { readonly kind: "structural_tag"; readonly tag: string };
+
+/** vLLM 0.32's `StructuredOutputsParams`, neutral form. */
+export interface StructuredOutputs {
+  readonly constraint: OutputConstraint;
+  /** No whitespace between the signs of JSON; default false. */
+  readonly disableAnyWhitespace?: boolean;
+  /** A regular expression of the whitespace between the signs of JSON. */
+  readonly whitespacePattern?: string;
+  /** The request's field, for messages: `structured_outputs`, `response_format`. */
+  readonly param: string;
+}
+
 /**
  * Sampling parameters, neutral form. `undefined` means "the caller said nothing": the engine then takes the model's
  * generation_config.json, then vLLM's default. Order of operations and definitions: vLLM 0.32 `SamplingParams`.
@@ -47,4 +72,5 @@ export interface SamplingParams {
   readonly logitBias?: Readonly<Record<string, number>> | undefined;
   readonly allowedTokenIds?: readonly number[] | undefined;
   readonly badWords?: readonly string[] | undefined;
+  readonly structuredOutputs?: StructuredOutputs | undefined;
 }

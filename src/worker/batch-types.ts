@@ -36,6 +36,21 @@ export interface ResolvedSampling {
   readonly stopTokenIds: ReadonlySet<number>;
 }
 
+/** What one sequence may still say. */
+export interface ConstraintState {
+  /** The text so far is whole: it may end here. */
+  readonly complete: boolean;
+  /** Masks what may not come next in a row of logits; `ends` (eos and stop tokens) only where the text is whole. */
+  mask(logits: Float32Array, ends: Iterable<number>): void;
+  /** Goes on by a token that the mask allowed; not called for one that ends the sequence. */
+  accept(tokenId: number): void;
+}
+
+/** What the output of a request has to be: one state for each sample. */
+export interface Constraint {
+  open(): ConstraintState;
+}
+
 /** One prompt with n samples; they share its prefill. */
 export interface BatchRequest {
   /** Unique among the live ones; chosen by the caller. */
@@ -45,6 +60,8 @@ export interface BatchRequest {
   readonly sampling: ResolvedSampling;
   /** Pool the hidden states of the prompt; no token is drawn. Needs one sample and `maxTokens` 0. */
   readonly pooling?: PoolingType | undefined;
+  /** Absent = any output. */
+  readonly constraint?: Constraint;
 }
 
 /** Log probabilities at one position, after temperature, penalties and masks (vLLM's `processed_logprobs`)

@@ -355,12 +355,17 @@ class ContinuousBatcher implements Batcher {
   #draw(sequence: Sequence, logits: Float32Array, outputs: BatchOutput[]): FinishOutput | null {
     const { request } = sequence.group;
     if (request.sampling.maxTokens === 0) return sequence.toFinish("length");
+    if (sequence.constraint !== null && !sequence.mask(logits)) return sequence.toFinish("abort");
     const sampled = sampleToken(logits, request.sampling, sequence, sequence.sample);
     // Every token masked is the request's doing; without masks the weights overflow.
-    if (sampled === null) return sequence.toFinish(hasProcessors(request.sampling) ? "stop" : "abort");
+    if (sampled === null) return sequence.finishMasked(hasProcessors(request.sampling));
     sequence.push(sampled.tokenId);
     outputs.push({ type: "token", key: request.key, sample: sequence.sample, ...sampled });
-    return sequence.finishAfterToken(this.#model.maxModelLen);
+    const finish = sequence.finishAfterToken(this.#model.maxModelLen);
+    if (finish === null && sequence.constraint !== null && !sequence.accept(sampled.tokenId)) {
+      return sequence.toFinish("abort");
+    }
+    return finish;
   }
 
   #forget(sequence: Sequence): void {

@@ -1,5 +1,6 @@
 /** The state of one sample while it waits and runs: its tokens, its place in the cache, why it ends. */
-import type { BatchOutput, BatchRequest, RawLogprobs } from "./batch-types.ts";
+import { GatewayError } from "../errors.ts";
+import type { BatchOutput, BatchRequest, ConstraintState, RawLogprobs } from "./batch-types.ts";
 import type { Pool } from "./pooling.ts";
 import type { TokenHistory } from "./processors.ts";
 
@@ -37,6 +38,17 @@ export function createGroup(request: BatchRequest): SequenceGroup {
 
 export type FinishOutput = Extract<BatchOutput, { type: "finish" }>;
 
+/** A constraint that explodes ends its own sequence, and no other. */
+function withinBounds(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (error instanceof GatewayError) return false;
+    throw error;
+  }
+}
+
 export class Sequence implements TokenHistory {
   readonly group: SequenceGroup;
   readonly sample: number;
@@ -48,12 +60,15 @@ export class Sequence implements TokenHistory {
   readonly outputCounts = new Map<number, number>();
   /** Leading tokens whose keys and values are in the slot's cache. */
   cached = 0;
+  /** null = any output. Survives preemption: it is of the output, not of the cache. */
+  readonly constraint: ConstraintState | null;
 
   constructor(group: SequenceGroup, sample: number, arrival: number) {
     this.group = group;
     this.sample = sample;
     this.arrival = arrival;
     this.tokens = [...group.request.promptIds];
+    this.constraint = group.request.constraint?.open() ?? null;
   }
 
   get promptIds(): readonly number[] {
@@ -72,6 +87,23 @@ export class Sequence implements TokenHistory {
 
   toFinish(reason: FinishOutput["reason"], stopTokenId: number | null = null): FinishOutput {
     return { type: "finish", key: this.group.request.key, sample: this.sample, reason, stopTokenId };
+  }
+
+  /** Masks what the constraint does not allow; false when it has grown beyond its bounds. */
+  mask(logits: Float32Array): boolean {
+    const { sampling } = this.group.request;
+    return withinBounds(() => this.constraint?.mask(logits, [...sampling.eosTokenIds, ...sampling.stopTokenIds]));
+  }
+
+  /** Moves the constraint on; false when it has grown beyond its bounds. */
+  accept(tokenId: number): boolean {
+    return withinBounds(() => this.constraint?.accept(tokenId));
+  }
+
+  /** Every token is masked. A constrained text is whole then, or no token of the vocabulary can make it so. */
+  finishMasked(asked: boolean): FinishOutput {
+    if (this.constraint !== null) return this.toFinish(this.constraint.complete ? "stop" : "abort");
+    return this.toFinish(asked ? "stop" : "abort");
   }
 
   /** Whether the token just pushed is the last one, and why. */

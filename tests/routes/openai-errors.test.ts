@@ -70,16 +70,13 @@ describe("refusals of embedded replicas", () => {
   }
 
   const UNSUPPORTED: readonly (readonly [path: string, body: Record<string, unknown>, param: string])[] = [
-    ["/v1/completions", { structured_outputs: { regex: "[0-9]" } }, "structured_outputs"],
     ["/v1/completions", { guided_regex: "[0-9]" }, "guided_regex"],
     ["/v1/completions", { guided_json: {}, guided_choice: ["a"] }, "guided_choice"],
-    ["/v1/completions", { response_format: { type: "json_object" } }, "response_format"],
     ["/v1/completions", { suffix: "end" }, "suffix"],
     ["/v1/completions", { use_beam_search: true }, "use_beam_search"],
     ["/v1/completions", { best_of: 4 }, "best_of"],
     ["/v1/completions", { prompt_embeds: "AAAA" }, "prompt_embeds"],
     ["/v1/completions", { logprob_token_ids: [1] }, "logprob_token_ids"],
-    ["/v1/chat/completions", { response_format: { type: "json_schema", json_schema: {} } }, "response_format"],
     ["/v1/chat/completions", { tools: [{ type: "function" }], tool_choice: "required" }, "tool_choice"],
     ["/v1/chat/completions", { tools: [{ type: "function" }], tool_choice: { type: "function" } }, "tool_choice"],
     ["/v1/chat/completions", { modalities: ["text", "audio"] }, "modalities"],

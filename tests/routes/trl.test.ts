@@ -158,7 +158,7 @@ describe("POST /generate/", () => {
   });
 
   test("refuses what is malformed with FastAPI's 422, what is not there with 400", async () => {
-    const { app } = appOf();
+    const { app, requests } = appOf();
     const bad: readonly (readonly [body: unknown, loc: unknown])[] = [
       [{}, ["body", "prompts"]],
       [{ prompts: "a" }, ["body", "prompts"]],
@@ -176,14 +176,22 @@ describe("POST /generate/", () => {
       assert.deepEqual(detail[0]?.loc, loc);
       assert.ok((detail[0]?.msg.length ?? 0) > 0);
     }
+    const response = await app.post("/generate/", { prompts: ["a"], generation_kwargs: { prompt_embeds: "AAAA" } });
+    assert.equal(response.status, 400);
+    assert.match(((await response.json()) as { detail: string }).detail, /not supported on embedded replicas yet/);
+    assert.equal(requests.length, 0);
+  });
+
+  test("reads a regex by TRL's two names, and vLLM's constraints in generation_kwargs", async () => {
+    const { app, requests } = appOf();
     for (const more of [
       { guided_decoding_regex: "[0-9]" },
       { structured_outputs_regex: "[0-9]" },
-      { generation_kwargs: { structured_outputs: { regex: "a" } } },
+      { generation_kwargs: { structured_outputs: { regex: "[0-9]" } } },
     ]) {
       const response = await app.post("/generate/", { prompts: ["a"], ...more });
-      assert.equal(response.status, 400);
-      assert.match(((await response.json()) as { detail: string }).detail, /not supported on embedded replicas yet/);
+      assert.equal(response.status, 200);
+      assert.deepEqual(requests.at(-1)?.sampling.structuredOutputs?.constraint, { kind: "regex", pattern: "[0-9]" });
     }
   });
 

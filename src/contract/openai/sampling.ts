@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LOGPROBS_LIMIT } from "../sampling.ts";
+import { StructuredFields } from "./structured.ts";
 
 /** As vLLM's VLLM_MAX_N_SEQUENCES. */
 export const SAMPLES_LIMIT = 16_384;
@@ -41,6 +42,7 @@ export const SamplingFields = {
     .meta(about("Token id → added to its logit.")),
   allowed_token_ids: tokenIds.min(1).nullish(),
   bad_words: z.array(z.string().min(1)).nullish(),
+  ...StructuredFields,
   prompt_logprobs: z
     .number()
     .int()

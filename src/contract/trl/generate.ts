@@ -20,8 +20,8 @@ const Sampling = {
     .nullish()
     .meta({ description: "Candidates per token; 0 (default) = the sampled one only; null = none." }),
   truncate_prompt_tokens: z.number().int().min(1).nullish().meta({ description: "TRL 0.24 to 0.29." }),
-  guided_decoding_regex: z.string().nullish().meta({ description: "Not supported yet." }),
-  structured_outputs_regex: z.string().nullish().meta({ description: "Not supported yet." }),
+  guided_decoding_regex: z.string().nullish().meta({ description: "The older name of `structured_outputs_regex`." }),
+  structured_outputs_regex: z.string().nullish().meta({ description: "Every text matches as a whole." }),
   generation_kwargs: z
     .record(z.string(), z.unknown())
     .nullish()

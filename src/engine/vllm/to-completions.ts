@@ -2,6 +2,23 @@
 import type { GenerateRequest, Prompt } from "../../contract/generation.ts";
 import type { SamplingParams } from "../../contract/sampling.ts";
 
+/** The constraint in vLLM's spelling. */
+function toStructuredFields({ structuredOutputs }: SamplingParams): Record<string, unknown> | undefined {
+  if (structuredOutputs === undefined) return undefined;
+  const { constraint, disableAnyWhitespace, whitespacePattern } = structuredOutputs;
+  const own: Record<string, unknown> = {
+    json: constraint.kind === "json" ? constraint.schema : undefined,
+    json_object: constraint.kind === "json_object" ? true : undefined,
+    regex: constraint.kind === "regex" ? constraint.pattern : undefined,
+    choice: constraint.kind === "choice" ? constraint.choices : undefined,
+    grammar: constraint.kind === "grammar" ? constraint.grammar : undefined,
+    structural_tag: constraint.kind === "structural_tag" ? constraint.tag : undefined,
+    disable_any_whitespace: disableAnyWhitespace,
+    whitespace_pattern: whitespacePattern,
+  };
+  return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+}
+
 /** Sampling parameters in vLLM's spelling. What the caller left out is left out: the server has its own defaults. */
 export function toSamplingFields(sampling: SamplingParams): Record<string, unknown> {
   const fields: Record<string, unknown> = {
@@ -26,6 +43,7 @@ export function toSamplingFields(sampling: SamplingParams): Record<string, unkno
     logit_bias: sampling.logitBias,
     allowed_token_ids: sampling.allowedTokenIds,
     bad_words: sampling.badWords,
+    structured_outputs: toStructuredFields(sampling),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -8,6 +8,7 @@ import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toTruncation } from "./to-truncation.ts";
+import { toStructuredOutputs } from "./to-structured.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 export interface ParsedChat extends RenderOptions {
@@ -41,7 +42,8 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: 1, samples, maxTokens: maxTokens ?? 1 }, context);
   const truncate = toTruncation(options);
-  const sampling = toSampling(options, { maxTokens, logprobs: wanted ? top : undefined });
+  const structuredOutputs = toStructuredOutputs(options, "chat");
+  const sampling = toSampling(options, { maxTokens, logprobs: wanted ? top : undefined, structuredOutputs });
   return {
     request: {
       requestId: context.requestId,

@@ -8,6 +8,7 @@ import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toTruncation } from "./to-truncation.ts";
+import { toStructuredOutputs } from "./to-structured.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** vLLM's and OpenAI's default of completions. */
@@ -35,7 +36,8 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: prompts.length, samples, maxTokens }, context);
   // One token is always made, and with max_tokens 0 counted but not shown: so does vLLM.
-  const sampling = toSampling(options, { maxTokens: Math.max(maxTokens, 1), logprobs });
+  const structuredOutputs = toStructuredOutputs(options, "completion");
+  const sampling = toSampling(options, { maxTokens: Math.max(maxTokens, 1), logprobs, structuredOutputs });
   const truncate = toTruncation(options);
   const promptLogprobs = sampling.promptLogprobs ?? (echo ? logprobs : undefined);
   return {

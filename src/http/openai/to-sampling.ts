@@ -1,6 +1,6 @@
 /** OpenAI sampling fields → neutral SamplingParams. Leaves out what the caller did not name: defaults are the engine's. */
 import type { CompletionOptions } from "../../contract/openai/completions.ts";
-import type { SamplingParams } from "../../contract/sampling.ts";
+import type { SamplingParams, StructuredOutputs } from "../../contract/sampling.ts";
 import { invalidValue } from "../../errors.ts";
 
 /** The fields that completions and chat share. */
@@ -18,7 +18,11 @@ const named = <T>(value: T | null | undefined): T | undefined => value ?? undefi
  */
 export function toSampling(
   fields: SharedFields,
-  own: { readonly maxTokens: number | undefined; readonly logprobs: number | undefined },
+  own: {
+    readonly maxTokens: number | undefined;
+    readonly logprobs: number | undefined;
+    readonly structuredOutputs?: StructuredOutputs | undefined;
+  },
 ): SamplingParams {
   if (fields.temperature === 0 && (fields.n ?? 1) > 1) {
     throw invalidValue("n", fields.n, "1 when using greedy sampling (temperature 0)");
@@ -52,5 +56,6 @@ export function toSampling(
     logitBias: named(fields.logit_bias),
     allowedTokenIds: named(fields.allowed_token_ids),
     badWords: named(fields.bad_words),
+    structuredOutputs: own.structuredOutputs,
   };
 }

@@ -6,19 +6,18 @@ import { GatewayError, showValue } from "../../errors.ts";
 
 type Body = Readonly<Record<string, unknown>>;
 
+/** Older spellings of `structured_outputs`: vLLM 0.32 ignores them, and an answer that ignores them looks right and is not. */
 const CONSTRAINTS = [
-  "structured_outputs",
   "guided_json",
   "guided_regex",
   "guided_choice",
   "guided_grammar",
-  "guided_decoding_regex",
-  "structured_outputs_regex",
+  "guided_decoding_backend",
+  "guided_whitespace_pattern",
 ];
 
 /** Known fields whose very presence (other than null, false or empty) asks for what is not there. */
 const FIELDS = [
-  ...CONSTRAINTS,
   "prompt_embeds",
   "suffix",
   "logprob_token_ids",
@@ -52,8 +51,16 @@ function refuse(param: string, value: unknown): GatewayError {
 /** Throws GatewayError `unsupported` for the first field that asks for a feature that is not there. */
 export function refuseUnsupported(body: Body): void {
   for (const field of FIELDS) if (!isEmpty(body[field])) throw refuse(field, body[field]);
-  const format = body.response_format as { readonly type?: unknown } | null | undefined;
-  if (!isEmpty(format) && format?.type !== "text") throw refuse("response_format", format);
+  for (const field of CONSTRAINTS) {
+    if (isEmpty(body[field])) continue;
+    throw new GatewayError(
+      "unsupported",
+      `${field} is not supported (vLLM removed it, too): send structured_outputs.`,
+      {
+        param: field,
+      },
+    );
+  }
   if (body.use_beam_search === true) throw refuse("use_beam_search", true);
   if (body.best_of !== undefined && body.best_of !== null && body.best_of !== (body.n ?? 1)) {
     throw refuse("best_of", body.best_of);

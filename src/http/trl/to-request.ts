@@ -12,6 +12,7 @@ import { toMessages } from "../openai/to-messages.ts";
 import { toPrompts } from "../openai/to-prompts.ts";
 import { toSampling } from "../openai/to-sampling.ts";
 import { toTruncation } from "../openai/to-truncation.ts";
+import { toStructuredOutputs } from "../openai/to-structured.ts";
 import { refuseUnsupported } from "../openai/unsupported.ts";
 import { validate } from "../validation.ts";
 
@@ -69,7 +70,13 @@ function toParsed(
   const samples = fields.n ?? 1;
   const maxTokens = fields.max_tokens ?? undefined;
   checkTokenBudget({ prompts: prompts.length, samples, maxTokens: maxTokens ?? 1 }, around);
-  const sampling = toSampling(fields, { maxTokens, logprobs });
+  const regex = options.structured_outputs_regex ?? options.guided_decoding_regex ?? undefined;
+  const structuredOutputs =
+    toStructuredOutputs(overrides, "completion") ??
+    (regex === undefined
+      ? undefined
+      : ({ constraint: { kind: "regex", pattern: regex }, param: "structured_outputs_regex" } as const));
+  const sampling = toSampling(fields, { maxTokens, logprobs, structuredOutputs });
   return {
     request: {
       requestId: around.requestId,

@@ -5,7 +5,9 @@
 import type { GenerateEvent, GenerateRequest, Pooling } from "../../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
-import type { BatchOutput, BatchRequest } from "../batch-types.ts";
+import { noTokenizer } from "../../text/no-tokenizer.ts";
+import type { BatchOutput, BatchRequest, Constraint } from "../batch-types.ts";
+import { type Constraints, createConstraints } from "../grammar/constraint.ts";
 import { toEmbedding } from "../pooling.ts";
 import { checkDimensions } from "./dimensions.ts";
 import { Outbox } from "./outbox.ts";
@@ -61,6 +63,7 @@ export class Generations {
   readonly #calls = new Map<number, Call>();
   readonly #parts = new Map<number, Part>();
   #nextKey = 1;
+  #constraints: Constraints | undefined;
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
@@ -100,6 +103,7 @@ export class Generations {
       );
     }
     if (request.pooling !== undefined) checkDimensions(request.pooling, model);
+    const constraint = this.#constrain(request, model);
     const parts: Part[] = [];
     const requests: BatchRequest[] = [];
     const call: Call = {
@@ -136,10 +140,24 @@ export class Generations {
         samples: Array.from({ length: checked.samples }, output),
         prompted: false,
       });
-      const pooling = request.pooling?.type;
-      requests.push({ key, promptIds: prepared.ids, samples: checked.samples, sampling, pooling });
+      requests.push({
+        key,
+        promptIds: prepared.ids,
+        samples: checked.samples,
+        sampling,
+        pooling: request.pooling?.type,
+        ...(constraint === undefined ? {} : { constraint }),
+      });
     }
     return call;
+  }
+
+  #constrain(request: GenerateRequest, model: ServedModel): Constraint | undefined {
+    const { structuredOutputs } = request.sampling;
+    if (structuredOutputs === undefined) return undefined;
+    if (model.skipTokenizer) throw noTokenizer(structuredOutputs.param);
+    this.#constraints ??= createConstraints(model.tokenizer, model.vocabSize);
+    return this.#constraints.compile(structuredOutputs);
   }
 
   add(call: Call): void {

@@ -1,0 +1,306 @@
+/**
+ * JSON schema → grammar. Every text of the grammar is a value of the schema; the other way round it need not hold (keys
+ * come in the order of the schema, numbers have a bounded number of digits). What cannot be followed is refused by the
+ * name of its keyword and where it is, never ignored: vLLM's default library ignores some.
+ */
+import { GatewayError } from "../../../errors.ts";
+import type { JsonText } from "../json-text.ts";
+import type { GrammarNode, Rule } from "../nodes.ts";
+import { arrayNode } from "./arrays.ts";
+import { areDisjoint } from "./disjoint.ts";
+import { assertionsOf, isObject, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
+import { mergePlain } from "./merge.ts";
+import { boundedNumber } from "./numbers.ts";
+import { objectNode } from "./objects.ts";
+import { impossible, malformed, Unsatisfiable, unsupported } from "./problems.ts";
+import { createResolver, type Resolver } from "./resolve.ts";
+import { stringNode } from "./strings.ts";
+import { takesValue } from "./takes.ts";
+
+/** Sub-schemas compiled at most, those of combinations included. */
+const PARTS_LIMIT = 20_000;
+/** References and combinations inside each other. */
+const DEPTH_LIMIT = 256;
+
+const CONDITIONS: Readonly<Record<string, string>> = {
+  not: "say what is allowed instead",
+  if: "use anyOf with one branch for each case",
+  $dynamicRef: "use $ref",
+  $recursiveRef: "use $ref",
+};
+
+/**
+ * "Unevaluated" is what nothing within the same schema speaks of: once all its parts are one, that is "additional". While
+ * branches are open the words stay, to be settled in each of them.
+ */
+function closeUnevaluated(whole: Schema | boolean, properties: unknown, items: unknown): Schema | boolean {
+  if ((properties === undefined || properties === true) && (items === undefined || items === true)) return whole;
+  const own: Schema = whole === true ? {} : whole === false ? { not: true } : whole;
+  const open = "anyOf" in own || "oneOf" in own;
+  const out: Record<string, unknown> = { ...own };
+  const close = (word: string, meant: string, value: unknown): void => {
+    if (value === undefined) return;
+    if (open) out[word] = value;
+    else if (out[meant] === undefined) out[meant] = value;
+  };
+  close("unevaluatedProperties", "additionalProperties", properties);
+  close(
+    "unevaluatedItems",
+    Array.isArray(own.items) && own.prefixItems === undefined ? "additionalItems" : "items",
+    items,
+  );
+  return out;
+}
+
+/** A branch and what stands beside its list. */
+function withNeighbours(branch: unknown, rest: Schema): unknown {
+  const { unevaluatedProperties, unevaluatedItems, ...others } = rest;
+  const joined = Object.keys(others).length === 0 ? branch : { allOf: [branch, others] };
+  if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return joined;
+  return {
+    allOf: [joined],
+    ...(unevaluatedProperties === undefined ? {} : { unevaluatedProperties }),
+    ...(unevaluatedItems === undefined ? {} : { unevaluatedItems }),
+  };
+}
+
+class SchemaCompiler {
+  readonly json: JsonText;
+  readonly #resolver: Resolver;
+  /** By JSON pointer: recursive schemas come back to themselves. */
+  readonly #rules = new Map<string, Rule>();
+  readonly #failed = new Map<string, unknown>();
+  #parts = 0;
+  #depth = 0;
+
+  constructor(json: JsonText, root: unknown) {
+    this.json = json;
+    this.#resolver = createResolver(root);
+  }
+
+  /** Node of a sub-schema. Throws Unsatisfiable. */
+  value(schema: unknown, path: string): GrammarNode {
+    this.#parts += 1;
+    this.#depth += 1;
+    if (this.#parts > PARTS_LIMIT || this.#depth > DEPTH_LIMIT) {
+      throw new GatewayError(
+        "limit_exceeded",
+        `The JSON schema is too large: it unfolds to more than ${PARTS_LIMIT} parts or ${DEPTH_LIMIT} levels (at ${path || "its root"}).`,
+        { param: path },
+      );
+    }
+    try {
+      return this.#value(schema, path);
+    } finally {
+      this.#depth -= 1;
+    }
+  }
+
+  takes(schema: unknown, value: unknown, path: string): boolean {
+    return takesValue(this.#flat(schema, path, 0), value, path);
+  }
+
+  #value(schema: unknown, path: string): GrammarNode {
+    if (schema === true) return this.json.any();
+    if (schema === false) throw new Unsatisfiable(path, "it is false");
+    if (!isObject(schema)) throw malformed(path, "schema", schema, "an object, true or false");
+    const own = assertionsOf(schema);
+    const { $ref: reference, ...rest } = own;
+    if (reference !== undefined && Object.keys(rest).length === 0) return this.#reference(reference, path);
+    const plain = this.#flat(own, path, 0);
+    if (typeof plain === "boolean") return this.#value(plain, path);
+    for (const word of ["anyOf", "oneOf"] as const) {
+      if (word in plain) return this.#branches(plain, word, path);
+    }
+    for (const [word, mend] of Object.entries(CONDITIONS)) if (word in plain) throw unsupported(path, word, mend);
+    if ("enum" in plain || "const" in plain) return this.#listed(plain, path);
+    return this.#typed(plain, path);
+  }
+
+  #reference(reference: unknown, path: string): GrammarNode {
+    if (typeof reference !== "string") throw malformed(path, "$ref", reference, "a string");
+    const found = this.#resolver.find(reference, path);
+    const known = this.#rules.get(found.path);
+    if (known !== undefined) return this.json.builder.use(known);
+    if (this.#failed.has(found.path)) throw this.#failed.get(found.path);
+    const rule = this.json.builder.rule(found.path);
+    this.#rules.set(found.path, rule);
+    try {
+      rule.body = this.value(found.schema, found.path);
+    } catch (thrown) {
+      this.#rules.delete(found.path);
+      this.#failed.set(found.path, thrown);
+      throw thrown;
+    }
+    return this.json.builder.use(rule);
+  }
+
+  /** References and `allOf` put into one schema. `anyOf` and `oneOf` may be left. */
+  #flat(schema: unknown, path: string, depth: number): Schema | boolean {
+    if (depth > DEPTH_LIMIT) throw unsupported(path, "$ref", "it refers to itself without end");
+    if (typeof schema === "boolean") return schema;
+    if (!isObject(schema)) throw malformed(path, "schema", schema, "an object, true or false");
+    const { $ref: reference, allOf, unevaluatedProperties, unevaluatedItems, ...rest } = assertionsOf(schema);
+    let whole: Schema | boolean = rest;
+    if (reference !== undefined) {
+      if (typeof reference !== "string") throw malformed(path, "$ref", reference, "a string");
+      const found = this.#resolver.find(reference, path);
+      whole = this.#merge(whole, this.#flat(found.schema, found.path, depth + 1), path);
+    }
+    if (allOf !== undefined) {
+      if (!Array.isArray(allOf) || allOf.length === 0) throw malformed(path, "allOf", allOf, "a list of schemas");
+      for (const [index, part] of allOf.entries()) {
+        whole = this.#merge(whole, this.#flat(part, `${path}/allOf/${index}`, depth + 1), path);
+      }
+    }
+    return closeUnevaluated(whole, unevaluatedProperties, unevaluatedItems);
+  }
+
+  #merge(a: Schema | boolean, b: Schema | boolean, path: string): Schema | boolean {
+    if (a === false || b === false) throw new Unsatisfiable(path, "a part of it is false");
+    if (a === true || Object.keys(a).length === 0) return b;
+    if (b === true || Object.keys(b).length === 0) return a;
+    for (const [one, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      for (const word of ["anyOf", "oneOf"]) {
+        if (!(word in one)) continue;
+        const { [word]: branches, ...rest } = one;
+        if (!Array.isArray(branches)) throw malformed(path, word, branches, "a list of schemas");
+        return { [word]: branches.map((branch) => ({ allOf: [withNeighbours(branch, rest), other] })) };
+      }
+    }
+    return mergePlain(a, b, path);
+  }
+
+  #branches(schema: Schema, word: "anyOf" | "oneOf", path: string): GrammarNode {
+    const { [word]: branches, ...rest } = schema;
+    if (!Array.isArray(branches) || branches.length === 0) throw malformed(path, word, branches, "a list of schemas");
+    const parts = branches.map((branch: unknown) => withNeighbours(branch, rest));
+    const nodes: GrammarNode[] = [];
+    let reason: Unsatisfiable | undefined;
+    const kept: unknown[] = [];
+    for (const [index, part] of parts.entries()) {
+      try {
+        nodes.push(this.value(part, `${path}/${word}/${index}`));
+        kept.push(part);
+      } catch (thrown) {
+        if (!(thrown instanceof Unsatisfiable)) throw thrown;
+        reason = thrown;
+      }
+    }
+    if (nodes.length === 0) throw reason ?? new Unsatisfiable(path, "none of its branches can be satisfied");
+    if (word === "oneOf") {
+      const look = (part: unknown): Schema | boolean => {
+        try {
+          return this.#flat(part, path, 0);
+        } catch (thrown) {
+          if (thrown instanceof Unsatisfiable) return false;
+          throw thrown;
+        }
+      };
+      for (const [index, first] of kept.entries()) {
+        for (const second of kept.slice(index + 1)) {
+          if (areDisjoint(first, second, look)) continue;
+          throw unsupported(
+            path,
+            "oneOf",
+            "two of its branches may hold for the same value; use anyOf, or tell them apart by a required property with a const",
+          );
+        }
+      }
+    }
+    return this.json.builder.choice(nodes);
+  }
+
+  #listed(schema: Schema, path: string): GrammarNode {
+    const values = "const" in schema ? [schema.const] : schema.enum;
+    if (!Array.isArray(values)) throw malformed(path, "enum", values, "a list");
+    const fitting = values.filter((value) => takesValue(schema, value, path));
+    if (fitting.length === 0)
+      throw new Unsatisfiable(path, "no value of enum or const satisfies the rest of the schema");
+    return this.json.builder.choice(fitting.map((value) => this.json.literal(value)));
+  }
+
+  #typed(schema: Schema, path: string): GrammarNode {
+    const types = typesOf(schema, path);
+    const nodes: GrammarNode[] = [];
+    let reason: Unsatisfiable | undefined;
+    for (const name of types) {
+      if (name === "integer" && types.has("number")) continue;
+      try {
+        nodes.push(this.#ofType(name, schema, path));
+      } catch (thrown) {
+        if (!(thrown instanceof Unsatisfiable)) throw thrown;
+        reason = thrown;
+      }
+    }
+    if (nodes.length === 0) throw reason ?? new Unsatisfiable(path, "no type is left");
+    return this.json.builder.choice(nodes);
+  }
+
+  #ofType(name: TypeName, schema: Schema, path: string): GrammarNode {
+    const { builder } = this.json;
+    switch (name) {
+      case "null":
+        return builder.literal("null");
+      case "boolean":
+        return builder.choice([builder.literal("true"), builder.literal("false")]);
+      case "string":
+        return stringNode(this.json, schema, path);
+      case "object":
+        return objectNode(this, schema, path);
+      case "array":
+        return arrayNode(this, schema, path);
+      case "number":
+      case "integer":
+        return this.#number(schema, path, name === "integer");
+    }
+  }
+
+  #number(schema: Schema, path: string, integer: boolean): GrammarNode {
+    // Draft 4 says `exclusiveMinimum: true` beside `minimum`.
+    const strict = (word: string, beside: string, none: number): number =>
+      schema[word] === true ? numberOf(schema, beside, path, none) : numberOf(schema, word, path, none);
+    const bounds = {
+      minimum: numberOf(schema, "minimum", path, Number.NEGATIVE_INFINITY),
+      maximum: numberOf(schema, "maximum", path, Number.POSITIVE_INFINITY),
+      exclusiveMinimum: strict("exclusiveMinimum", "minimum", Number.NEGATIVE_INFINITY),
+      exclusiveMaximum: strict("exclusiveMaximum", "maximum", Number.POSITIVE_INFINITY),
+      multipleOf: numberOf(schema, "multipleOf", path, 1),
+      integer,
+    };
+    const free = [bounds.minimum, bounds.maximum, bounds.exclusiveMinimum, bounds.exclusiveMaximum].every(
+      (bound) => !Number.isFinite(bound),
+    );
+    if (free && bounds.multipleOf === 1) {
+      return integer || "multipleOf" in schema ? this.json.integer() : this.json.number();
+    }
+    const node = boundedNumber(this.json.builder, { ...bounds, integer: integer || "multipleOf" in schema });
+    if (node === "empty") throw new Unsatisfiable(path, "no number is within the bounds");
+    if (node === "multipleOf") {
+      throw unsupported(
+        path,
+        "multipleOf",
+        "integers up to 100 can be followed, or a range with few multiples; leave it out",
+      );
+    }
+    return node;
+  }
+}
+
+/**
+ * Texts that are values of a schema.
+ *
+ * @param path names the schema in errors, such as `response_format.json_schema.schema`
+ * @throws GatewayError `unsupported`, `invalid_value` or `limit_exceeded`, with the keyword and its place
+ */
+export function schemaNode(json: JsonText, schema: unknown): GrammarNode {
+  try {
+    return new SchemaCompiler(json, schema).value(schema, "");
+  } catch (thrown) {
+    if (thrown instanceof Unsatisfiable) throw impossible(thrown);
+    throw thrown;
+  }
+}
