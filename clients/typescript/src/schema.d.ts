@@ -1347,6 +1347,8 @@ export interface components {
             } | null;
             allowed_token_ids?: number[] | null;
             bad_words?: string[] | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
+            response_format?: components["schemas"]["ResponseFormat"] | null;
             /** @description Candidates per prompt token; not with `stream`. */
             prompt_logprobs?: number | null;
             return_token_ids?: boolean | null;
@@ -1616,6 +1618,8 @@ export interface components {
             } | null;
             allowed_token_ids?: number[] | null;
             bad_words?: string[] | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
+            response_format?: components["schemas"]["ResponseFormat"] | null;
             /** @description Candidates per prompt token; not with `stream`. */
             prompt_logprobs?: number | null;
             return_token_ids?: boolean | null;
@@ -1936,6 +1940,17 @@ export interface components {
             urls: string[];
             /** @description One per URL. */
             sha256?: string[];
+        };
+        JsonSchemaFormat: {
+            name?: string | null;
+            description?: string | null;
+            /** @description The JSON schema. */
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            strict?: boolean | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * @description Id of a generation lease.
@@ -2355,6 +2370,18 @@ export interface components {
             /** @description Groups in memory only because a generation lease holds them. */
             gathered: number;
         };
+        /**
+         * @example {
+         *       "type": "json_object"
+         *     }
+         */
+        ResponseFormat: {
+            /** @enum {string} */
+            type: "text" | "json_object" | "json_schema" | "structural_tag";
+            json_schema?: components["schemas"]["JsonSchemaFormat"] | null;
+        } & {
+            [key: string]: unknown;
+        };
         Server: {
             id: components["schemas"]["ReplicaId"];
             /** @enum {string} */
@@ -2431,6 +2458,41 @@ export interface components {
              * @default false
              */
             partial?: boolean;
+        };
+        /**
+         * @description What the text has to be; exactly one constraint.
+         * @example {
+         *       "choice": [
+         *         "yes",
+         *         "no"
+         *       ]
+         *     }
+         */
+        StructuredOutputs: {
+            /** @description The text is a value of this JSON schema. */
+            json?: string | {
+                [key: string]: unknown;
+            } | null;
+            /** @description The whole text matches. */
+            regex?: string | null;
+            /** @description The text is one of these. */
+            choice?: string[] | null;
+            /** @description EBNF with a rule `root`. */
+            grammar?: string | null;
+            /** @description The text is a JSON object. */
+            json_object?: boolean | null;
+            /** @description Free text with constrained parts. */
+            structural_tag?: string | {
+                [key: string]: unknown;
+            } | null;
+            /** @description JSON without whitespace; default false. */
+            disable_any_whitespace?: boolean | null;
+            /** @description Already so; accepted for vLLM's sake. */
+            disable_additional_properties?: boolean | null;
+            /** @description A regular expression of JSON's whitespace. */
+            whitespace_pattern?: string | null;
+        } & {
+            [key: string]: unknown;
         };
         SyncError: {
             code: string;
@@ -2559,9 +2621,9 @@ export interface components {
             logprobs?: number | null;
             /** @description TRL 0.24 to 0.29. */
             truncate_prompt_tokens?: number | null;
-            /** @description Not supported yet. */
+            /** @description The older name of `structured_outputs_regex`. */
             guided_decoding_regex?: string | null;
-            /** @description Not supported yet. */
+            /** @description Every text matches as a whole. */
             structured_outputs_regex?: string | null;
             /** @description Sampling fields in vLLM's names; they override the explicit ones. */
             generation_kwargs?: {
@@ -2624,9 +2686,9 @@ export interface components {
             logprobs?: number | null;
             /** @description TRL 0.24 to 0.29. */
             truncate_prompt_tokens?: number | null;
-            /** @description Not supported yet. */
+            /** @description The older name of `structured_outputs_regex`. */
             guided_decoding_regex?: string | null;
-            /** @description Not supported yet. */
+            /** @description Every text matches as a whole. */
             structured_outputs_regex?: string | null;
             /** @description Sampling fields in vLLM's names; they override the explicit ones. */
             generation_kwargs?: {

@@ -138,6 +138,8 @@ from .get_open_api_response_200 import GetOpenApiResponse200
 from .get_world_size_include_dp import GetWorldSizeIncludeDp
 from .http_source import HttpSource
 from .http_source_kind import HttpSourceKind
+from .json_schema_format import JsonSchemaFormat
+from .json_schema_format_schema_type_0 import JsonSchemaFormatSchemaType0
 from .lease_list import LeaseList
 from .liveness import Liveness
 from .liveness_status import LivenessStatus
@@ -236,6 +238,8 @@ from .residency_directive import ResidencyDirective
 from .residency_directive_groups import ResidencyDirectiveGroups
 from .residency_report import ResidencyReport
 from .residency_report_groups_item import ResidencyReportGroupsItem
+from .response_format import ResponseFormat
+from .response_format_type import ResponseFormatType
 from .server import Server
 from .server_details import ServerDetails
 from .server_event import ServerEvent
@@ -248,6 +252,11 @@ from .server_residency_type_0_bytes import ServerResidencyType0Bytes
 from .server_state import ServerState
 from .sleep_mode import SleepMode
 from .start_sync import StartSync
+from .structured_outputs import StructuredOutputs
+from .structured_outputs_json_type_1 import StructuredOutputsJsonType1
+from .structured_outputs_structural_tag_type_1 import (
+    StructuredOutputsStructuralTagType1,
+)
 from .sync_error import SyncError
 from .sync_event import SyncEvent
 from .sync_event_type import SyncEventType
@@ -418,6 +427,8 @@ __all__ = (
     "GetWorldSizeIncludeDp",
     "HttpSource",
     "HttpSourceKind",
+    "JsonSchemaFormat",
+    "JsonSchemaFormatSchemaType0",
     "LeaseList",
     "Liveness",
     "LivenessStatus",
@@ -498,6 +509,8 @@ __all__ = (
     "ResidencyDirectiveGroups",
     "ResidencyReport",
     "ResidencyReportGroupsItem",
+    "ResponseFormat",
+    "ResponseFormatType",
     "Server",
     "ServerDetails",
     "ServerEvent",
@@ -510,6 +523,9 @@ __all__ = (
     "ServerState",
     "SleepMode",
     "StartSync",
+    "StructuredOutputs",
+    "StructuredOutputsJsonType1",
+    "StructuredOutputsStructuralTagType1",
     "SyncError",
     "SyncEvent",
     "SyncEventType",

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     )
     from ..models.chat_request_message import ChatRequestMessage
     from ..models.chat_tool import ChatTool
+    from ..models.response_format import ResponseFormat
+    from ..models.structured_outputs import StructuredOutputs
 
 
 T = TypeVar("T", bound="ChatCompletionRequest")
@@ -83,6 +85,8 @@ class ChatCompletionRequest:
         logit_bias (ChatCompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit.
         allowed_token_ids (list[int] | None | Unset):
         bad_words (list[str] | None | Unset):
+        structured_outputs (None | StructuredOutputs | Unset):
+        response_format (None | ResponseFormat | Unset):
         prompt_logprobs (int | None | Unset): Candidates per prompt token; not with `stream`.
         return_token_ids (bool | None | Unset):
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
@@ -132,6 +136,8 @@ class ChatCompletionRequest:
     logit_bias: ChatCompletionRequestLogitBiasType0 | None | Unset = UNSET
     allowed_token_ids: list[int] | None | Unset = UNSET
     bad_words: list[str] | None | Unset = UNSET
+    structured_outputs: None | StructuredOutputs | Unset = UNSET
+    response_format: None | ResponseFormat | Unset = UNSET
     prompt_logprobs: int | None | Unset = UNSET
     return_token_ids: bool | None | Unset = UNSET
     return_tokens_as_token_ids: bool | None | Unset = UNSET
@@ -183,6 +189,8 @@ class ChatCompletionRequest:
         from ..models.chat_completion_request_tool_choice_type_1 import (
             ChatCompletionRequestToolChoiceType1,
         )
+        from ..models.response_format import ResponseFormat
+        from ..models.structured_outputs import StructuredOutputs
 
         messages = []
         for messages_item_data in self.messages:
@@ -316,6 +324,22 @@ class ChatCompletionRequest:
 
         else:
             bad_words = self.bad_words
+
+        structured_outputs: dict[str, Any] | None | Unset
+        if isinstance(self.structured_outputs, Unset):
+            structured_outputs = UNSET
+        elif isinstance(self.structured_outputs, StructuredOutputs):
+            structured_outputs = self.structured_outputs.to_dict()
+        else:
+            structured_outputs = self.structured_outputs
+
+        response_format: dict[str, Any] | None | Unset
+        if isinstance(self.response_format, Unset):
+            response_format = UNSET
+        elif isinstance(self.response_format, ResponseFormat):
+            response_format = self.response_format.to_dict()
+        else:
+            response_format = self.response_format
 
         prompt_logprobs: int | None | Unset
         if isinstance(self.prompt_logprobs, Unset):
@@ -526,6 +550,10 @@ class ChatCompletionRequest:
             field_dict["allowed_token_ids"] = allowed_token_ids
         if bad_words is not UNSET:
             field_dict["bad_words"] = bad_words
+        if structured_outputs is not UNSET:
+            field_dict["structured_outputs"] = structured_outputs
+        if response_format is not UNSET:
+            field_dict["response_format"] = response_format
         if prompt_logprobs is not UNSET:
             field_dict["prompt_logprobs"] = prompt_logprobs
         if return_token_ids is not UNSET:
@@ -592,6 +620,8 @@ class ChatCompletionRequest:
         )
         from ..models.chat_request_message import ChatRequestMessage
         from ..models.chat_tool import ChatTool
+        from ..models.response_format import ResponseFormat
+        from ..models.structured_outputs import StructuredOutputs
 
         d = dict(src_dict)
         messages = []
@@ -819,6 +849,42 @@ class ChatCompletionRequest:
             return cast(list[str] | None | Unset, data)
 
         bad_words = _parse_bad_words(d.pop("bad_words", UNSET))
+
+        def _parse_structured_outputs(data: object) -> None | StructuredOutputs | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                structured_outputs_type_0 = StructuredOutputs.from_dict(data)
+
+                return structured_outputs_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | StructuredOutputs | Unset, data)
+
+        structured_outputs = _parse_structured_outputs(
+            d.pop("structured_outputs", UNSET)
+        )
+
+        def _parse_response_format(data: object) -> None | ResponseFormat | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                response_format_type_0 = ResponseFormat.from_dict(data)
+
+                return response_format_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | ResponseFormat | Unset, data)
+
+        response_format = _parse_response_format(d.pop("response_format", UNSET))
 
         def _parse_prompt_logprobs(data: object) -> int | None | Unset:
             if data is None:
@@ -1215,6 +1281,8 @@ class ChatCompletionRequest:
             logit_bias=logit_bias,
             allowed_token_ids=allowed_token_ids,
             bad_words=bad_words,
+            structured_outputs=structured_outputs,
+            response_format=response_format,
             prompt_logprobs=prompt_logprobs,
             return_token_ids=return_token_ids,
             return_tokens_as_token_ids=return_tokens_as_token_ids,

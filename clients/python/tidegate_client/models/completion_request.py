@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..models.completion_request_stream_options_type_0 import (
         CompletionRequestStreamOptionsType0,
     )
+    from ..models.response_format import ResponseFormat
+    from ..models.structured_outputs import StructuredOutputs
 
 
 T = TypeVar("T", bound="CompletionRequest")
@@ -59,6 +61,8 @@ class CompletionRequest:
         logit_bias (CompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit.
         allowed_token_ids (list[int] | None | Unset):
         bad_words (list[str] | None | Unset):
+        structured_outputs (None | StructuredOutputs | Unset):
+        response_format (None | ResponseFormat | Unset):
         prompt_logprobs (int | None | Unset): Candidates per prompt token; not with `stream`.
         return_token_ids (bool | None | Unset):
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
@@ -96,6 +100,8 @@ class CompletionRequest:
     logit_bias: CompletionRequestLogitBiasType0 | None | Unset = UNSET
     allowed_token_ids: list[int] | None | Unset = UNSET
     bad_words: list[str] | None | Unset = UNSET
+    structured_outputs: None | StructuredOutputs | Unset = UNSET
+    response_format: None | ResponseFormat | Unset = UNSET
     prompt_logprobs: int | None | Unset = UNSET
     return_token_ids: bool | None | Unset = UNSET
     return_tokens_as_token_ids: bool | None | Unset = UNSET
@@ -124,6 +130,8 @@ class CompletionRequest:
         from ..models.completion_request_stream_options_type_0 import (
             CompletionRequestStreamOptionsType0,
         )
+        from ..models.response_format import ResponseFormat
+        from ..models.structured_outputs import StructuredOutputs
 
         prompt: list[int] | list[list[int]] | list[str] | str
         if isinstance(self.prompt, list) or isinstance(self.prompt, list):
@@ -267,6 +275,22 @@ class CompletionRequest:
         else:
             bad_words = self.bad_words
 
+        structured_outputs: dict[str, Any] | None | Unset
+        if isinstance(self.structured_outputs, Unset):
+            structured_outputs = UNSET
+        elif isinstance(self.structured_outputs, StructuredOutputs):
+            structured_outputs = self.structured_outputs.to_dict()
+        else:
+            structured_outputs = self.structured_outputs
+
+        response_format: dict[str, Any] | None | Unset
+        if isinstance(self.response_format, Unset):
+            response_format = UNSET
+        elif isinstance(self.response_format, ResponseFormat):
+            response_format = self.response_format.to_dict()
+        else:
+            response_format = self.response_format
+
         prompt_logprobs: int | None | Unset
         if isinstance(self.prompt_logprobs, Unset):
             prompt_logprobs = UNSET
@@ -398,6 +422,10 @@ class CompletionRequest:
             field_dict["allowed_token_ids"] = allowed_token_ids
         if bad_words is not UNSET:
             field_dict["bad_words"] = bad_words
+        if structured_outputs is not UNSET:
+            field_dict["structured_outputs"] = structured_outputs
+        if response_format is not UNSET:
+            field_dict["response_format"] = response_format
         if prompt_logprobs is not UNSET:
             field_dict["prompt_logprobs"] = prompt_logprobs
         if return_token_ids is not UNSET:
@@ -435,6 +463,8 @@ class CompletionRequest:
         from ..models.completion_request_stream_options_type_0 import (
             CompletionRequestStreamOptionsType0,
         )
+        from ..models.response_format import ResponseFormat
+        from ..models.structured_outputs import StructuredOutputs
 
         d = dict(src_dict)
 
@@ -693,6 +723,42 @@ class CompletionRequest:
 
         bad_words = _parse_bad_words(d.pop("bad_words", UNSET))
 
+        def _parse_structured_outputs(data: object) -> None | StructuredOutputs | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                structured_outputs_type_0 = StructuredOutputs.from_dict(data)
+
+                return structured_outputs_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | StructuredOutputs | Unset, data)
+
+        structured_outputs = _parse_structured_outputs(
+            d.pop("structured_outputs", UNSET)
+        )
+
+        def _parse_response_format(data: object) -> None | ResponseFormat | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                response_format_type_0 = ResponseFormat.from_dict(data)
+
+                return response_format_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | ResponseFormat | Unset, data)
+
+        response_format = _parse_response_format(d.pop("response_format", UNSET))
+
         def _parse_prompt_logprobs(data: object) -> int | None | Unset:
             if data is None:
                 return data
@@ -894,6 +960,8 @@ class CompletionRequest:
             logit_bias=logit_bias,
             allowed_token_ids=allowed_token_ids,
             bad_words=bad_words,
+            structured_outputs=structured_outputs,
+            response_format=response_format,
             prompt_logprobs=prompt_logprobs,
             return_token_ids=return_token_ids,
             return_tokens_as_token_ids=return_tokens_as_token_ids,

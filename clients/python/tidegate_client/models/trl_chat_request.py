@@ -39,8 +39,8 @@ class TrlChatRequest:
         max_tokens (int | Unset):  Default: 16.
         logprobs (int | None | Unset): Candidates per token; 0 (default) = the sampled one only; null = none.
         truncate_prompt_tokens (int | None | Unset): TRL 0.24 to 0.29.
-        guided_decoding_regex (None | str | Unset): Not supported yet.
-        structured_outputs_regex (None | str | Unset): Not supported yet.
+        guided_decoding_regex (None | str | Unset): The older name of `structured_outputs_regex`.
+        structured_outputs_regex (None | str | Unset): Every text matches as a whole.
         generation_kwargs (None | TrlChatRequestGenerationKwargsType0 | Unset): Sampling fields in vLLM's names; they
             override the explicit ones.
         tools (list[TrlChatRequestToolsType0Item] | None | Unset):
