@@ -361,11 +361,7 @@ class ContinuousBatcher implements Batcher {
     if (sampled === null) return sequence.finishMasked(hasProcessors(request.sampling));
     sequence.push(sampled.tokenId);
     outputs.push({ type: "token", key: request.key, sample: sequence.sample, ...sampled });
-    const finish = sequence.finishAfterToken(this.#model.maxModelLen);
-    if (finish === null && sequence.constraint !== null && !sequence.accept(sampled.tokenId)) {
-      return sequence.toFinish("abort");
-    }
-    return finish;
+    return sequence.finishAfterToken(this.#model.maxModelLen);
   }
 
   #forget(sequence: Sequence): void {

@@ -96,7 +96,7 @@ export class Sequence implements TokenHistory {
   }
 
   /** Moves the constraint on; false when it has grown beyond its bounds. */
-  accept(tokenId: number): boolean {
+  #follow(tokenId: number): boolean {
     return withinBounds(() => this.constraint?.accept(tokenId));
   }
 
@@ -106,7 +106,7 @@ export class Sequence implements TokenHistory {
     return this.toFinish(asked ? "stop" : "abort");
   }
 
-  /** Whether the token just pushed is the last one, and why. */
+  /** Whether the token just pushed is the last one, and why; else the constraint follows it. */
   finishAfterToken(maxModelLen: number): FinishOutput | null {
     const { sampling } = this.group.request;
     const last = this.tokens.at(-1)!;
@@ -115,6 +115,8 @@ export class Sequence implements TokenHistory {
       if (sampling.stopTokenIds.has(last)) return this.toFinish("stop", last);
     }
     const full = this.outputIds.length >= sampling.maxTokens || this.tokens.length >= maxModelLen;
-    return full ? this.toFinish("length") : null;
+    if (full) return this.toFinish("length");
+    // A constraint that has grown beyond its bounds.
+    return this.constraint === null || this.#follow(last) ? null : this.toFinish("abort");
   }
 }

@@ -211,7 +211,9 @@ describe("JSON schemas", () => {
   test("numbers keep to their bounds, digit by digit", () => {
     const bounds = fc
       .tuple(fc.integer({ min: -2000, max: 2000 }), fc.integer({ min: 0, max: 3000 }), fc.boolean())
-      .map(([low, width, fraction]) => (fraction ? [low / 10, (low + width) / 10] : [low, low + width]) as const);
+      .map(([low, width, fraction]): [number, number] =>
+        fraction ? [low / 10, (low + width) / 10] : [low, low + width],
+      );
     fc.assert(
       fc.property(
         bounds,
