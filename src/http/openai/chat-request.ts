@@ -7,8 +7,8 @@ import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toSampling } from "./to-sampling.ts";
-import { toTruncation } from "./to-truncation.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
+import { toTruncation } from "./to-truncation.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 export interface ParsedChat extends RenderOptions {

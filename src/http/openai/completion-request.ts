@@ -7,8 +7,8 @@ import { validate } from "../validation.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toSampling } from "./to-sampling.ts";
-import { toTruncation } from "./to-truncation.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
+import { toTruncation } from "./to-truncation.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** vLLM's and OpenAI's default of completions. */

@@ -11,8 +11,8 @@ import { chooseRequestTemplate } from "../openai/chat-prompt.ts";
 import { toMessages } from "../openai/to-messages.ts";
 import { toPrompts } from "../openai/to-prompts.ts";
 import { toSampling } from "../openai/to-sampling.ts";
-import { toTruncation } from "../openai/to-truncation.ts";
 import { toStructuredOutputs } from "../openai/to-structured.ts";
+import { toTruncation } from "../openai/to-truncation.ts";
 import { refuseUnsupported } from "../openai/unsupported.ts";
 import { validate } from "../validation.ts";
 
