@@ -131,9 +131,11 @@ export const ConfigSchema = z.strictObject({
     .describe("Share of one server under `--policy weighted`, as URL=N or ID=N; repeatable. The others have 1."),
   store: z
     .string()
-    .regex(/^(memory|sqlite:.+|redis:.+)$/, "must be memory, sqlite:FILE or redis:URL")
+    .regex(/^(memory|sqlite:.+|(redis|rediss|valkey|valkeys):.+)$/, "must be memory, sqlite:FILE or redis:URL")
     .default("memory")
-    .describe("Where shared state lives."),
+    .describe(
+      "Where syncs, versions and fences are kept: memory (gone with the process) or sqlite:FILE (outlives it, kill -9 too).",
+    ),
   logFormat: z.enum(["text", "json"]).default("text").describe("Log lines on standard error."),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Least level that is logged."),
   apiKey: z.array(apiKey).default([]).describe("API key; repeatable. Forms: KEY, NAME=KEY, NAME=KEY:scope+scope."),
@@ -190,7 +192,7 @@ export const toEnvironmentName = (field: string): string =>
   `TIDEGATE_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** Fields whose value is never shown, not even in an error. */
-const SECRET_FIELDS: ReadonlySet<string> = new Set(["apiKey", "upstreamApiKey"]);
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["apiKey", "upstreamApiKey", "store"]);
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
 

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   payload_too_large: { status: 413, type: "BadRequestError", retryable: false },
   unsupported_media_type: { status: 415, type: "BadRequestError", retryable: false },
   replica_failed: { status: 424, type: "FailedDependencyError", retryable: false },
+  store_unavailable: { status: 424, type: "FailedDependencyError", retryable: true },
   sync_failed: { status: 424, type: "FailedDependencyError", retryable: false },
   too_many_requests: { status: 429, type: "RateLimitError", retryable: true },
   client_closed: { status: 499, type: "ClientClosedRequest", retryable: false },

@@ -13,6 +13,9 @@ import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
+import { createClaims } from "./gateway/journal/claims.ts";
+import { createJournal } from "./gateway/journal/journal.ts";
+import { withRecall } from "./gateway/journal/recall.ts";
 import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
@@ -28,7 +31,8 @@ import type { Gateway, ModelCard } from "./gateway-types.ts";
 import { createLogger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import type { Ports } from "./ports.ts";
-import { createSyncs, type StartedBy } from "./sync/syncs.ts";
+import { openStore } from "./store/open.ts";
+import { createSyncs, type StartedBy, type Syncs } from "./sync/syncs.ts";
 import { createTrainerSessions } from "./sync/trainer/session.ts";
 
 export type { Gateway } from "./gateway-types.ts";
@@ -43,6 +47,17 @@ function toLoading({ progress }: Engine): string | null {
 
 const toCallPrefix = ({ body, model }: { readonly body: Uint8Array; readonly model: string | undefined }) =>
   toPrefix(body, model ?? "");
+
+/** Where received weights are kept when nobody says: as lasting as the store that speaks of them. */
+function defaultSpool(store: string, ports: Ports): string | undefined {
+  if (ports.temporaryDirectory === undefined) return undefined;
+  if (store === "memory") return `${ports.temporaryDirectory}/tidegate-${ports.random.uuid()}`;
+  if (store.startsWith("sqlite:")) return `${store.slice("sqlite:".length)}-weights`;
+  return `${ports.temporaryDirectory}/tidegate-weights`;
+}
+
+/** A gateway that has not reached a shared store for so long has lost its right to sync. */
+const STORE_LEASE_MILLISECONDS = 10_000;
 
 /** Ends a grace period: what still runs when a detach was asked for is cut after this. */
 const DETACH_GRACE_MILLISECONDS = 60_000;
@@ -89,22 +104,36 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       ...(sync.digest === null ? {} : { digest: sync.digest }),
     });
   };
-  const spoolDir =
-    config.spoolDir ?? (ports.temporaryDirectory && `${ports.temporaryDirectory}/tidegate-${ports.random.uuid()}`);
   const residencies = createResidencies({ fleet, ports, log });
   const leases = createLeases({ fleet, residencies, ports, log, metrics });
-  const syncs = createSyncs({
-    fleet,
-    ports,
-    log,
+  const journal = createJournal({
+    ...{ fleet, clock, log, random: ports.random, durable: config.store !== "memory" },
+    leaseMilliseconds: STORE_LEASE_MILLISECONDS,
+    syncs: () => syncs,
+  });
+  const spoolDir = config.spoolDir ?? defaultSpool(config.store, ports);
+  const syncs: Syncs = createSyncs({
+    ...{ fleet, ports, log, journal },
     barrier: leases.barrier,
     onChange: onSync,
     ...(spoolDir === undefined ? {} : { spoolDir }),
+    ...(ports.sha256 === undefined
+      ? {}
+      : {
+          claims: createClaims({
+            ...{ clock, log, sha256: ports.sha256, store: () => journal.store },
+            async isKnown(sync) {
+              if (syncs.syncs.get(sync) === undefined) await journal.refresh();
+              return syncs.syncs.get(sync) !== undefined;
+            },
+            patienceMilliseconds: () => (journal.store?.facts.shared === true ? STORE_LEASE_MILLISECONDS : 0),
+          }),
+        }),
   });
 
   const offers = createWeightOffers(ports.files, ports.random, config.advertiseUrl);
-  const makeEngine = (spec: EngineSpec): Engine =>
-    createEngine(spec, {
+  const makeEngine = (spec: EngineSpec): Engine => {
+    const engine = createEngine(spec, {
       ports,
       log,
       currentWeights: syncs.currentWeights,
@@ -113,6 +142,8 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       offerWeights: offers.offer,
       ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
     });
+    return journal.durable ? withRecall(engine, clock, journal) : engine;
+  };
 
   const weightOf = createWeights(config.serverWeight, specs);
 
@@ -124,6 +155,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     log,
     timeoutMilliseconds: config.trainerTimeout * 1000,
     mode: config.trainerMode,
+    leftOpen: journal.isLeftOpen,
   });
 
   const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
@@ -158,9 +190,10 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     },
     async start(signal, url) {
       if (url !== undefined) offers.listening(url);
+      await journal.open(await openStore(config.store, ports));
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
       await startReplicas({ fleet, clock, specs, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
-      syncs.recordStart();
+      await journal.recordStart();
       log.info("ready", { replicas: fleet.replicas().length, weight_digest: fleet.published().digest });
     },
     async stop() {
@@ -176,6 +209,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       await fleet.stop(grace.signal);
       timer.cancel();
       trainer.stop();
+      await journal.close();
     },
     generation: {
       dispatch: (call) => dispatch(call, generation),

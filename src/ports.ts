@@ -166,6 +166,22 @@ export interface Sha256 {
   hex(): string;
 }
 
+/** What a row of a database holds. */
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+/** An open SQLite database. Calls block for as long as the disk takes; what is written through it is small. */
+export interface SqlDatabase {
+  /** Statements without values; several are fine. */
+  exec(sql: string): void;
+  /** Rows of one statement, `?` filled in order. */
+  all(sql: string, ...values: (string | number | null)[]): Readonly<Record<string, SqlValue>>[];
+  run(sql: string, ...values: (string | number | null)[]): void;
+  close(): void;
+}
+
+/** Opens a SQLite file, or makes it. Throws what SQLite says. */
+export type OpenDatabase = (path: string) => Promise<SqlDatabase>;
+
 /** One line of output of the process (log sink); the text has no line break. */
 export type WriteLine = (line: string) => void;
 
@@ -185,4 +201,5 @@ export interface Ports {
   readonly spawn?: Spawn;
   /** A directory this process may fill and should empty (`TMPDIR`); set exactly when `files` is. */
   readonly temporaryDirectory?: string;
+  readonly openDatabase?: OpenDatabase;
 }

@@ -174,6 +174,10 @@ export const startWeightSync = defineRoute({
           { phase: "stage", replica: "embedded-1" },
         ],
         ["sync_failed", "The switch failed on embedded-1; it is fenced.", { phase: "switch", replica: "embedded-1" }],
+        [
+          "store_unavailable",
+          "--store sqlite:/var/lib/tidegate/store.db: disk I/O error. Nothing was begun; the weights served are as they were.",
+        ],
         ["deadline_exceeded", "The weight sync did not end within its deadline of 120 s.", { phase: "stage" }],
       ),
     },

@@ -42,6 +42,12 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** A call that changes a server in several steps. */
+export interface GuardedCallOptions extends CallOptions {
+  /** Throws when the right to change the server was lost; asked before each step. Absent = it cannot be lost. */
+  readonly check?: () => void;
+}
+
 /** A request to hand on byte for byte. */
 export interface ForwardRequest {
   readonly method: string;
@@ -99,11 +105,13 @@ export interface WeightTarget {
     options: CallOptions & { readonly onProgress: (progress: StageProgress) => void },
   ): Promise<WeightDigest | null>;
   /** Switches between two steps; afterwards all new tokens come from the staged weights. Running requests: see `mode`. */
-  commit(id: string, version: WeightVersion, mode: PauseMode, options: CallOptions): Promise<void>;
+  commit(id: string, version: WeightVersion, mode: PauseMode, options: GuardedCallOptions): Promise<void>;
   /** Drops a staged set; unknown ids are fine. Never fails the fleet. */
   discard(id: string): Promise<void>;
   /** Loads again what the replica started with (version 0), whatever state it is in. Absent where a restart does that. */
-  restore?(options: CallOptions): Promise<void>;
+  restore?(options: GuardedCallOptions): Promise<void>;
+  /** A gateway before this one left it in the middle of a change: a pause found there was that one's. Absent = no matter. */
+  adopt?(): void;
 }
 
 /** The RL controls of vLLM's dev routes, for one replica. All are idempotent. */

@@ -19,7 +19,9 @@ export interface StartOptions {
 
 /** Resolves when some replica of the fleet is ready, with false when time or signal ended first. */
 function someReady(fleet: FleetManager, clock: Clock, milliseconds: number, signal: AbortSignal): Promise<boolean> {
-  const ready = (): boolean => fleet.replicas().some((replica) => replica.state === "ready");
+  // One that an earlier gateway left fenced is there: whoever refits it must find a gateway that runs.
+  const ready = (): boolean =>
+    fleet.replicas().some(({ state, info }) => state === "ready" || (state === "quarantined" && info !== null));
   if (ready() || signal.aborted) return Promise.resolve(ready());
   return new Promise((resolve) => {
     const settle = (): void => {
@@ -64,7 +66,8 @@ export async function startReplicas({
     );
   }
   const [digest] = digests;
-  if (digest !== undefined) fleet.publish(fleet.published().version, digest);
+  // A later version is known from the store, with its digest; replicas that could not load it have other weights.
+  if (digest !== undefined && fleet.published().version === 0) fleet.publish(fleet.published().version, digest);
   // An upstream that is away is tried again at every probe; waiting for one that answers is enough.
   const waited = someReady(fleet, clock, upstreamWaitMilliseconds, signal);
   const results = await Promise.race([upstreams, waited]);

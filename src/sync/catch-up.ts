@@ -9,6 +9,7 @@ import type { FleetRegistry, Replica } from "../fleet/types.ts";
 import { orAborted } from "../lib/deadline.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Clock } from "../ports.ts";
+import type { SyncTurn } from "./journal.ts";
 
 /** Loading a model from local disk and draining its requests; a replica that needs longer is looked at by a person. */
 const CATCH_UP_MILLISECONDS = 600_000;
@@ -44,8 +45,10 @@ export function createCatchUp(options: {
   readonly log: Logger;
   readonly current: () => CurrentWeights;
   readonly busy: () => boolean;
+  /** The right to change this one server, and the servers' other users out of the way; null: nobody else has a say. */
+  readonly begin: (replica: Replica) => Promise<SyncTurn | null>;
 }): CatchUp {
-  const { fleet, clock, log, current, busy } = options;
+  const { fleet, clock, log, current, busy, begin } = options;
   const running = new Map<ReplicaId, Promise<GatewayError | undefined>>();
   /** A commit was sent: without its answer nobody knows what the replica holds. */
   const touched = new Set<ReplicaId>();
@@ -63,17 +66,19 @@ export function createCatchUp(options: {
     isCurrent(replica) &&
     (replica.weightDigest !== null || (replica.engine.kind !== "embedded" && fleet.published().digest === null));
 
-  const load = async (replica: Replica, signal: AbortSignal): Promise<void> => {
+  const load = async (replica: Replica, signal: AbortSignal, turn: SyncTurn | null): Promise<void> => {
     const target = replica.engine.weights!;
+    const check = (): void => turn?.check();
     const { version, digest, sets } = current();
     const id = `catch-up-${version}`;
     fleet.setState(replica.id, "syncing", `loads weight version ${version}`);
     await orAborted(fleet.drained([replica.id], signal), signal);
+    await turn?.touch([replica.id], "wait", signal);
     let proven: WeightDigest | null = null;
     touched.delete(replica.id);
     if (sets.length === 0) {
       touched.add(replica.id);
-      await orAborted(target.restore!({ signal }), signal);
+      await orAborted(target.restore!({ signal, check }), signal);
     }
     for (const [at, set] of sets.entries()) {
       if (set.partial && target.wholeOnly !== undefined) throw new GatewayError("unsupported", target.wholeOnly);
@@ -82,7 +87,7 @@ export function createCatchUp(options: {
         throw new Error(`it staged the digest ${proven} instead of ${digest}`);
       }
       touched.add(replica.id);
-      await orAborted(target.commit(id, version, "wait", { signal }), signal);
+      await orAborted(target.commit(id, version, "wait", { signal, check }), signal);
     }
     fleet.setWeights(replica.id, version, proven);
     fenced.get(replica.id)?.();
@@ -101,10 +106,24 @@ export function createCatchUp(options: {
       has: replica.weightVersion,
       published: before,
     });
-    const task = load(replica, signal)
+    let turn: SyncTurn | null = null;
+    let begun = false;
+    const work = async (): Promise<void> => {
+      // Behind the entry in `running`: nobody starts the same twice meanwhile.
+      turn = await begin(replica);
+      begun = true;
+      const held = turn === null ? signal : AbortSignal.any([signal, turn.signal]);
+      await load(replica, held, turn);
+    };
+    const task = work()
       .then(() => undefined)
       .catch(async (error: unknown): Promise<GatewayError> => {
         const reason = error instanceof Error ? error.message : String(error);
+        // Somebody else changes weights, or nobody can be asked: it is looked at again when that has changed.
+        if (!begun) {
+          log.warn("replica cannot be loaded now", { replica: replica.id, reason });
+          return toGatewayError(error);
+        }
         const { upstream } = toGatewayError(error).details;
         const failure = new GatewayError(
           "replica_failed",
@@ -123,10 +142,12 @@ export function createCatchUp(options: {
         }
         return failure;
       })
-      .finally(() => {
+      .finally(async () => {
         timer.cancel();
+        await turn?.end(null);
         running.delete(replica.id);
-        check();
+        // Refused: looking again at once would only repeat it.
+        if (begun) check();
       });
     running.set(replica.id, task);
     return task;
@@ -148,7 +169,13 @@ export function createCatchUp(options: {
       // Somebody took it out of quarantine by hand, but there is nothing to load that would prove what it holds.
       else if (fenced.has(replica.id)) {
         fleet.setState(replica.id, "quarantined", "Which weights it has is unknown; it must be restarted.");
-      } else if (replica.engine.kind !== "embedded" && (has === null || has < fleet.published().version)) {
+      } else if (replica.engine.kind === "embedded") {
+        // It has the weights of its model directory, and is the one that a sync can mend: it stays within reach of one.
+        if (replica.lastError === null) {
+          const reason = `It has weight version ${has ?? "unknown"} instead of ${fleet.published().version}, whose files are not here any more; run a complete weight sync.`;
+          fleet.setState(replica.id, "ready", reason);
+        }
+      } else if (has === null || has < fleet.published().version) {
         // A server that was restarted behind its URL, say: it came back with the weights of its model directory.
         const reason = `It has weight version ${has ?? "unknown"} instead of ${fleet.published().version}, and nothing is kept here to load that from; run a complete weight sync.`;
         fleet.setState(replica.id, "quarantined", reason);

@@ -5,6 +5,7 @@
  * - nothing is committed before every replica has staged and, with `verify`, all digests that replicas report agree;
  * - before the switch any failure, loss, abort or deadline discards everywhere and nobody saw anything;
  * - from the switch on there is no way back: a replica that fails is fenced, the others are published;
+ * - nobody serves the new weights before they are written down as the fleet's; when that fails all are fenced;
  * - the gate is opened exactly as often as it was closed; there is exactly one final state, and it is kept.
  */
 import type { SyncPhase, SyncServer } from "../contract/control/weight-syncs.ts";
@@ -55,9 +56,14 @@ export type SyncEvent =
   | { readonly type: "drain-failed"; readonly failure: SyncFailure }
   | { readonly type: "switched"; readonly replica: ReplicaId }
   | { readonly type: "switch-failed"; readonly replica: ReplicaId; readonly failure: SyncFailure }
+  /** The new version is written down. */
+  | { readonly type: "published" }
+  | { readonly type: "publish-failed"; readonly failure: SyncFailure }
   /** The replica died; what it had staged is gone. */
   | { readonly type: "lost"; readonly replica: ReplicaId; readonly failure: SyncFailure }
   | { readonly type: "abort" }
+  /** Another gateway may run a sync now. */
+  | { readonly type: "lost-turn"; readonly failure: SyncFailure }
   | { readonly type: "deadline" };
 
 export type SyncEffect =
@@ -147,14 +153,31 @@ function verifyAll(state: SyncState): SyncStep {
 function concludeSwitch(step: SyncStep): SyncStep {
   const { state } = step;
   if (state.replicas.some((replica) => replica.step === "switching")) return step;
-  const switched = state.replicas.filter((replica) => replica.step === "switched").map(({ id }) => id);
-  const out: SyncEffect[] = [{ type: "cancel" }];
-  if (switched.length > 0) out.push({ type: "publish", digest: state.digest, replicas: switched });
-  out.push({ type: "open-gate" }, { type: "finish" });
-  const ended = { ...state, gateClosed: false } as const;
+  const switched = switchedOf(state);
+  if (switched.length > 0) {
+    return {
+      state: { ...state, phase: "publish" },
+      effects: [...step.effects, { type: "cancel" }, { type: "publish", digest: state.digest, replicas: switched }],
+    };
+  }
   return {
-    state: switched.length > 0 ? { ...ended, phase: "done", outcome: "completed" } : { ...ended, outcome: "failed" },
-    effects: [...step.effects, ...out],
+    state: { ...state, gateClosed: false, outcome: "failed" },
+    effects: [...step.effects, { type: "cancel" }, { type: "open-gate" }, { type: "finish" }],
+  };
+}
+
+const switchedOf = (state: SyncState): readonly ReplicaId[] =>
+  state.replicas.filter((replica) => replica.step === "switched").map(({ id }) => id);
+
+const END: readonly SyncEffect[] = [{ type: "open-gate" }, { type: "finish" }];
+
+/** Nobody else may know of the new version: what has it must not serve. */
+function unpublished(state: SyncState, failure: SyncFailure): SyncStep {
+  let step = only(state);
+  for (const id of switchedOf(state)) step = fence(step, id, failure);
+  return {
+    state: { ...step.state, gateClosed: false, outcome: "failed", error: { ...failure, phase: "publish" } },
+    effects: [...step.effects, ...END],
   };
 }
 
@@ -172,6 +195,8 @@ const DEADLINE: SyncFailure = {
 
 function onDeadline(state: SyncState): SyncStep {
   if (canAbort(state)) return giveUp(state, "failed", DEADLINE);
+  // Writing down has a limit of its own.
+  if (state.phase === "publish") return only(state);
   let step = only(state);
   for (const { id, step: at } of state.replicas) {
     if (at !== "switching") continue;
@@ -231,6 +256,11 @@ export function reduceSync(state: SyncState, event: SyncEvent): SyncStep {
     case "switch-failed":
       if (stepOf(event.replica) !== "switching") return only(state);
       return concludeSwitch(fence(only(state), event.replica, event.failure));
+    case "published":
+      if (state.phase !== "publish") return only(state);
+      return { state: { ...state, gateClosed: false, phase: "done", outcome: "completed" }, effects: END };
+    case "publish-failed":
+      return state.phase === "publish" ? unpublished(state, event.failure) : only(state);
     case "lost": {
       const step = stepOf(event.replica);
       if (step === "switching") return concludeSwitch(fence(only(state), event.replica, event.failure));
@@ -240,6 +270,8 @@ export function reduceSync(state: SyncState, event: SyncEvent): SyncStep {
     }
     case "abort":
       return canAbort(state) ? giveUp(state, "aborted", null) : only(state);
+    case "lost-turn":
+      return canAbort(state) ? giveUp(state, "failed", event.failure) : only(state);
     case "deadline":
       return onDeadline(state);
   }

@@ -33,7 +33,13 @@ export interface SyncPlan {
   readonly onProgress: (replica: ReplicaId, progress: StageProgress) => void;
   /** The first commit is about to be sent: a worker that restarts from now on must load the new weights. */
   readonly onSwitching: () => void;
-  /** The version is published; `replicas` have it. */
+  /** No requests run on the participants: the last word before their weights are changed. */
+  readonly beforeSwitch: (signal: AbortSignal) => Promise<void>;
+  /** Throws when this sync may not change anything any more; called before every change of a replica. */
+  readonly check: () => void;
+  /** Writes the version down; `replicas` have it. When it rejects, nobody may serve it. */
+  readonly publish: (digest: WeightDigest | null, replicas: readonly ReplicaId[]) => Promise<void>;
+  /** Everybody may know it. */
   readonly onPublished: (digest: WeightDigest | null, replicas: readonly ReplicaId[]) => void;
 }
 
@@ -52,6 +58,8 @@ export interface SyncRun {
   abort(): boolean;
   /** Ends it now, as if its deadline had passed: for the shutdown of the process. */
   expire(): void;
+  /** The right to change weights was lost: ends it for this reason, as `expire` does. */
+  lose(reason: unknown): void;
 }
 
 /** What an error of a call says, in the machine's terms. */
@@ -184,6 +192,7 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
         const waitFor = plan.participants.map(({ id }) => id).filter((id) => !frozen.has(id));
         await orAborted(fleet.drained(waitFor, work.signal), work.signal);
       }
+      await orAborted(plan.beforeSwitch(work.signal), work.signal);
       dispatch({ type: "drained" });
     } catch (error) {
       const replica = error instanceof GatewayError ? error.details.replica : undefined;
@@ -194,21 +203,36 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
   const commit = async (id: ReplicaId): Promise<void> => {
     const mode: PauseMode = plan.mode === "wait" && frozen.has(id) ? "keep" : plan.mode;
     try {
-      await orAborted(target(id).commit(plan.id, plan.version, mode, { signal: work.signal }), work.signal);
+      const { check } = plan;
+      check();
+      await orAborted(target(id).commit(plan.id, plan.version, mode, { signal: work.signal, check }), work.signal);
       dispatch({ type: "switched", replica: id });
     } catch (error) {
       dispatch({ type: "switch-failed", replica: id, failure: toFailure(error, id) });
     }
   };
 
-  const publish = (digest: WeightDigest | null, replicas: readonly ReplicaId[]): void => {
+  const publish = async (digest: WeightDigest | null, replicas: readonly ReplicaId[]): Promise<void> => {
+    try {
+      await plan.publish(digest, replicas);
+    } catch (error) {
+      const { code, message } = toFailure(error);
+      return dispatch({
+        type: "publish-failed",
+        failure: { code, message: `The switch was done, but it could not be written down: ${message}` },
+      });
+    }
     for (const id of replicas) {
       // A digest stands for a replica only where that replica proved it.
       const proven = state.replicas.find((replica) => replica.id === id)?.digest ?? null;
       fleet.setWeights(id, plan.version, proven === null ? null : digest);
+      // One that was fenced before has just got everything anew.
+      const now = fleet.replica(id);
+      if (now?.state === "quarantined" || now?.lastError != null) fleet.setState(id, "ready", null);
     }
     fleet.publish(plan.version, digest);
     plan.onPublished(digest, replicas);
+    dispatch({ type: "published" });
   };
 
   const end = async (): Promise<void> => {
@@ -241,7 +265,7 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
         fleet.setState(effect.replica, "quarantined", effect.reason);
         return;
       case "publish":
-        publish(effect.digest, effect.replicas);
+        void publish(effect.digest, effect.replicas);
         return;
       case "cancel":
         work.abort(new GatewayError("sync_failed", `Sync ${plan.id} has ended.`));
@@ -283,5 +307,12 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
       return true;
     },
     expire: () => dispatch({ type: "deadline" }),
+    lose(reason) {
+      if (state.phase === "publish" || state.outcome !== "running") return;
+      const failure = toFailure(reason);
+      // What is under way ends with this reason, as a failure of each replica or of the whole.
+      work.abort(new GatewayError(failure.code, failure.message));
+      if (canAbort(state)) dispatch({ type: "lost-turn", failure });
+    },
   };
 }

@@ -68,11 +68,14 @@ export function chooseParticipants(fleet: FleetRegistry, wishes: SyncWishes): Pa
       ...(first.engine.weights === undefined || source.kind !== "nccl" ? {} : { param: "source.kind" }),
     });
   }
+  const sound = all.filter((replica) => notUp(replica) === null);
+  // When all are fenced, a complete set is what brings them back.
+  const fenced = all.filter((replica) => replica.state === "quarantined" && replica.info !== null);
+  const replicas = sound.length > 0 || wishes.partial ? sound : fenced;
   const leftOut = all.flatMap((replica) => {
-    const reason = notUp(replica);
+    const reason = replicas.includes(replica) ? null : notUp(replica);
     return reason === null ? [] : [{ id: replica.id, reason }];
   });
-  const replicas = all.filter((replica) => notUp(replica) === null);
   if (replicas.length === 0) {
     const states = leftOut.map(({ id, reason }) => `${id}: ${reason}`).join(" ");
     throw new GatewayError("conflict", `No replica is up to take weights. ${states || "There are no replicas."}`);

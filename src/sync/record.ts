@@ -19,6 +19,8 @@ export interface SyncRecord {
   setState(state: SyncState): void;
   setReceived(progress: StageProgress): void;
   setStaged(replica: ReplicaId, progress: StageProgress): void;
+  /** As it will be shown when it has ended, `to` being the last change of its state; for those who write it down before. */
+  final(to?: Partial<SyncState>): WeightSync;
   /** The last change. */
   finish(): void;
   readonly ended: Promise<void>;
@@ -35,6 +37,7 @@ export function createRecord(
   const progress: SyncProgress = { received: { bytesDone: 0, bytesTotal: 0 }, staged: new Map() };
   let now = state;
   let finishedAt: string | null = null;
+  let endsAt: string | null = null;
   let pending: Timer | undefined;
   let resolveEnded = (): void => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -53,9 +56,15 @@ export function createRecord(
     if (finishedAt === null) pending ??= clock.timer(PROGRESS_MILLISECONDS, () => emit(true));
   };
 
+  const end = (): string => {
+    endsAt ??= new Date(clock.now()).toISOString();
+    return endsAt;
+  };
+
   return {
     facts,
     view,
+    final: (to = {}) => toWeightSync(facts, { ...now, ...to }, progress, end()),
     ended,
     events: (signal) => broadcast.subscribe(signal, { type: "sync", sync: view() }),
     setState(next) {
@@ -73,10 +82,45 @@ export function createRecord(
     },
     finish() {
       if (finishedAt !== null) return;
-      finishedAt = new Date(clock.now()).toISOString();
+      finishedAt = end();
       emit(false);
       broadcast.close();
       resolveEnded();
+    },
+  };
+}
+
+/** A sync that somebody else runs or has run: shown as it was told. */
+export interface FollowedRecord extends Pick<SyncRecord, "view" | "events" | "ended"> {
+  readonly facts: Pick<SyncFacts, "id">;
+  /** The news of it; ignored after the last. */
+  show(sync: WeightSync): void;
+}
+
+/** Creates the record of a sync that was run by another gateway, or before this one started. */
+export function createFollowedRecord(first: WeightSync): FollowedRecord {
+  const broadcast = createBroadcast<FleetEvent>();
+  let now = first;
+  let resolveEnded = (): void => undefined;
+  const ended = new Promise<void>((resolve) => {
+    resolveEnded = resolve;
+  });
+  const closeIfEnded = (): void => {
+    if (now.finished_at === null) return;
+    broadcast.close();
+    resolveEnded();
+  };
+  closeIfEnded();
+  return {
+    facts: { id: first.id },
+    ended,
+    view: () => now,
+    events: (signal) => broadcast.subscribe(signal, { type: "sync", sync: now }),
+    show(sync) {
+      if (now.finished_at !== null) return;
+      now = sync;
+      broadcast.publish({ type: "sync", sync }, false);
+      closeIfEnded();
     },
   };
 }

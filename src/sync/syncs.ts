@@ -1,38 +1,33 @@
 import type { StartSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
-import type { ReplicaId, SyncId, WeightDigest, WeightVersion } from "../contract/ids.ts";
+import type { SyncId, WeightVersion } from "../contract/ids.ts";
 import type { CurrentWeights } from "../engine/engine.ts";
-import { GatewayError, invalidValue, showValue } from "../errors.ts";
+import { GatewayError, invalidValue } from "../errors.ts";
 import { sleep } from "../lib/deadline.ts";
-import type { Files, Sha256 } from "../ports.ts";
-import { weightDigest } from "../tensor/digest.ts";
 import { createCatchUp } from "./catch-up.ts";
 import { dryRun } from "./dry-run.ts";
+import { beginExternal } from "./external.ts";
 import { createHistory } from "./history.ts";
-import { canonicalJson, createIdempotency } from "./idempotency.ts";
-import { type Ingested, ingest } from "./ingest.ts";
-import { createSyncState, type SyncState } from "./machine.ts";
-import { runSync, type SyncRun } from "./orchestrate.ts";
-import { chooseParticipants, type Participants } from "./participants.ts";
-import { droppedSets, EMPTY_RECIPE, extendRecipe, type Recipe } from "./recipe.ts";
-import { createRecord, type SyncRecord } from "./record.ts";
-import { dropUpload, openSource } from "./source.ts";
-import { createSpool, type Spool } from "./spool.ts";
+import { canonicalJson, createIdempotency, hashBody } from "./idempotency.ts";
+import { createFreeJournal } from "./journal.ts";
+import { readRecipe } from "./kept-sets.ts";
+import { launch } from "./launch.ts";
+import type { SyncState } from "./machine.ts";
+import { chooseParticipants } from "./participants.ts";
+import { EMPTY_RECIPE } from "./recipe.ts";
+import type { SyncRecord } from "./record.ts";
+import { type AnyRecord, createRecords } from "./records.ts";
+import { beginRefit } from "./refit-turn.ts";
+import type { Disk, SyncRoom } from "./room.ts";
+import { dropUpload } from "./source.ts";
+import { createSpool } from "./spool.ts";
 import type { StartedBy, Syncs, SyncsOptions } from "./types.ts";
 
 export type { ExternalSync, StartedBy, Syncs, SyncsOptions } from "./types.ts";
 
-/** Ended syncs that can still be looked at. */
-const RECORD_LIMIT = 1000;
 /** Idempotency keys remembered. */
 const KEY_LIMIT = 1000;
 /** A switch that is under way at shutdown gets this long. */
 const STOP_MILLISECONDS = 5000;
-
-interface Disk {
-  readonly files: Files;
-  readonly sha256: () => Sha256;
-  readonly spool: Spool;
-}
 
 /** The error of a sync that did not come far enough to be answered with 202. */
 function toStartError(id: string, state: SyncState): GatewayError {
@@ -49,33 +44,46 @@ function toStartError(id: string, state: SyncState): GatewayError {
 }
 
 /** Creates the sync service; nothing runs until `start`. */
-export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: SyncsOptions): Syncs {
+export function createSyncs(options: SyncsOptions): Syncs {
+  const { fleet, ports, log, barrier, spoolDir, onChange, claims, journal = createFreeJournal() } = options;
   const { clock } = ports;
   const disk: Disk | undefined =
     ports.files === undefined || ports.sha256 === undefined || spoolDir === undefined
       ? undefined
-      : { files: ports.files, sha256: ports.sha256, spool: createSpool(ports.files, ports.random, spoolDir) };
-  const history = createHistory();
-  const records = new Map<string, SyncRecord>();
-  const runs = new Map<string, SyncRun>();
-  const idempotency = createIdempotency<SyncRecord>(KEY_LIMIT);
+      : {
+          files: ports.files,
+          sha256: ports.sha256,
+          spool: createSpool(ports.files, ports.random, spoolDir, journal.durable),
+        };
+  const idempotency = createIdempotency<AnyRecord>(KEY_LIMIT, claims);
   const removals = new Set<Promise<void>>();
-  let active: SyncRecord | undefined;
-  let recipe: Recipe = EMPTY_RECIPE;
-  /** Set while a switch is under way: a worker that restarts now must come back with the new weights. */
-  let switching: CurrentWeights | undefined;
+  const { records, history, runs } = { records: createRecords(), history: createHistory(), runs: new Map() };
   let stopping = false;
 
   const currentWeights = (): CurrentWeights =>
-    switching ?? { ...fleet.published(), sets: recipe.sets.map(({ set }) => set) };
-  const catchUp = createCatchUp({ fleet, clock, log, current: currentWeights, busy: () => active !== undefined });
-
-  const remove = (id: string): Promise<void> => {
-    const removal = (disk?.spool.remove(id) ?? Promise.resolve()).catch((error: unknown) => {
-      log.warn("sync: spool could not be emptied", { sync: id, error });
-    });
-    removals.add(removal);
-    return removal.finally(() => removals.delete(removal));
+    room.switching ?? { ...fleet.published(), sets: room.recipe.sets.map(({ set }) => set) };
+  const newId = (): SyncId => `ws_${ports.random.uuid()}` as SyncId;
+  const catchUp = createCatchUp({
+    fleet,
+    clock,
+    log,
+    current: currentWeights,
+    busy: () => room.active !== undefined || room.reserved || journal.active() !== null,
+    begin: (replica) => beginRefit(journal, replica, fleet.published().version, newId(), clock.now()),
+  });
+  const room: SyncRoom = {
+    ...{ fleet, ports, log, journal, barrier, onChange, records, runs, history, catchUp, newId },
+    remove(id) {
+      const removal = (disk?.spool.remove(id) ?? Promise.resolve()).catch((error: unknown) => {
+        log.warn("sync: spool could not be emptied", { sync: id, error });
+      });
+      removals.add(removal);
+      return removal.finally(() => removals.delete(removal));
+    },
+    active: undefined,
+    reserved: false,
+    recipe: EMPTY_RECIPE,
+    switching: undefined,
   };
 
   const nextVersion = (asked: WeightVersion | undefined): WeightVersion => {
@@ -91,14 +99,19 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     return asked;
   };
 
-  const find = (id: string): SyncRecord => {
-    const record = records.get(id);
-    if (record === undefined) throw new GatewayError("not_found", `There is no weight sync ${showValue(id)}.`);
-    return record;
-  };
-
   const checkFree = (): void => {
     if (stopping) throw new GatewayError("conflict", "The gateway is shutting down; no sync can start.");
+    const { active } = room;
+    if (room.reserved) {
+      throw new GatewayError("sync_in_progress", "A trainer is just beginning an update. Wait for its end.");
+    }
+    const elsewhere = journal.active();
+    if (active === undefined && elsewhere !== null) {
+      throw new GatewayError(
+        "sync_in_progress",
+        `Sync ${elsewhere} is running on another gateway. Wait for it: GET /api/weight-syncs/${elsewhere}.`,
+      );
+    }
     if (active === undefined) return;
     const { id, version } = active.facts;
     throw new GatewayError(
@@ -118,98 +131,15 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     return disk;
   };
 
-  /** Starts the sync's own task. It is `active` from here until its record is finished. */
-  const launch = (
-    request: StartSync,
-    by: StartedBy,
-    upload: ReadableStream<Uint8Array> | undefined,
-    { files, sha256, spool }: Disk,
-    version: WeightVersion,
-    { replicas, leftOut, manifest }: Participants,
-    onReady: (at: "checked" | "received") => void,
-  ): { readonly record: SyncRecord; readonly run: SyncRun } => {
-    const id = `ws_${ports.random.uuid()}` as SyncId;
-    const facts = { id, request, version, createdAt: new Date(clock.now()).toISOString(), leftOut };
-    const begun = createSyncState(
-      replicas.map((replica) => replica.id),
-      request.verify,
-    );
-    const record = createRecord(facts, begun, clock, (sync) => onChange?.(sync, by));
-    const lines = log.with({ sync: id, version, request_id: by.requestId });
-    let received: Ingested | undefined;
-    const extended = (): Recipe => extendRecipe(recipe, id, received!.set, received!.hashes);
-
-    active = record;
-    records.set(id, record);
-    const run = runSync(
-      {
-        id,
-        version,
-        mode: request.mode,
-        verify: request.verify,
-        deadlineMilliseconds: request.deadline_s * 1000,
-        participants: replicas,
-        async receive(signal) {
-          const source = await openSource(request.source, {
-            files,
-            fetch: ports.fetch,
-            clock,
-            ...(upload === undefined ? {} : { upload }),
-          });
-          received = await ingest(source, {
-            files,
-            sha256,
-            clock,
-            directory: await spool.create(id),
-            manifest,
-            partial: request.partial,
-            signal,
-            onProgress: (bytesDone, bytesTotal) => record.setReceived({ bytesDone, bytesTotal }),
-            onChecked: () => onReady("checked"),
-          });
-          onReady("received");
-          lines.info("weights received", { bytes: received.bytes, digest: received.set.digest });
-          const { hashes } = extended();
-          return { set: received.set, expected: hashes === null ? null : weightDigest(hashes.values(), sha256) };
-        },
-        onState: (state) => record.setState(state),
-        onProgress: (replica, progress) => record.setStaged(replica, progress),
-        onSwitching() {
-          switching = { version, digest: run.state().digest, sets: extended().sets.map(({ set }) => set) };
-        },
-        onPublished(digest, servers) {
-          const before = recipe;
-          recipe = extended();
-          for (const dropped of droppedSets(before, recipe)) void remove(dropped);
-          history.append(toVersionRecord(version, digest, servers, request, by, id, clock.now()));
-        },
-      },
-      { fleet, clock, log: lines, ...(barrier === undefined ? {} : { barrier }) },
-    );
-    runs.set(id, run);
-    void run.done.then(async (state) => {
-      switching = undefined;
-      if (state.outcome !== "completed") await remove(id);
-      const fenced = state.replicas.flatMap(({ id: replica, step }) => (step === "fenced" ? [replica] : []));
-      for (const replica of fenced) catchUp.watchFenced(replica);
-      const { phase, outcome, digest, error } = state;
-      const level = outcome === "completed" && error === null ? "info" : "warn";
-      lines[level](`weight sync ${outcome}`, { phase, digest, error });
-      active = undefined;
-      runs.delete(id);
-      record.finish();
-      catchUp.check();
-      if (state.outcome === "completed") catchUp.retryFenced(fenced);
-    });
-    return { record, run };
-  };
-
   const begin = async (
+    id: SyncId,
     request: StartSync,
     by: StartedBy,
     upload: ReadableStream<Uint8Array> | undefined,
   ): Promise<SyncRecord> => {
-    const room = checkPossible(request, upload);
+    checkFree();
+    await journal.refresh();
+    const disk = checkPossible(request, upload);
     const version = nextVersion(request.version);
     const participants = chooseParticipants(fleet, request);
     let checked = false;
@@ -219,11 +149,11 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     });
     // An upload can only be answered when its body is read: a server cuts the body off when the answer is sent.
     const waitFor = request.source.kind === "upload" ? "received" : "checked";
-    const { record, run } = launch(request, by, upload, room, version, participants, (at) => {
+    const onReady = (at: "checked" | "received"): void => {
       checked = true;
       if (at === waitFor) ready();
-    });
-    forgetOldest(records);
+    };
+    const { record, run } = launch(room, { id, request, by, upload, disk, version, participants, onReady });
     if ((await Promise.race([answerable, record.ended.then(() => "ended")])) !== "ended") return record;
     const state = run.state();
     if (state.phase !== "receive") return record;
@@ -235,23 +165,31 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
   return {
     syncs: {
       async start(request, by, upload) {
-        const key = by.idempotencyKey === undefined ? undefined : `${by.actor}\n${by.idempotencyKey}`;
+        const id = newId();
+        const { idempotencyKey, actor } = by;
         try {
-          const make = (): Promise<SyncRecord> => begin(request, by, upload);
-          return (await idempotency.run(key, canonicalJson(request), make)).view();
+          if (idempotencyKey === undefined) return (await begin(id, request, by, upload)).view();
+          const body = upload === undefined || disk === undefined ? undefined : hashBody(upload, disk.sha256);
+          const record = await idempotency.run({
+            key: `${actor}\n${idempotencyKey}`,
+            fingerprint: canonicalJson(request),
+            id,
+            make: () => begin(id, request, by, body?.stream ?? upload),
+            async recall(sync) {
+              if (records.get(sync) === undefined) await journal.refresh();
+              return records.find(sync);
+            },
+            ...(body === undefined ? {} : { body }),
+          });
+          return record.view();
         } finally {
           if (upload !== undefined) await dropUpload(upload, clock);
         }
       },
       get: (id) => records.get(id)?.view(),
-      list({ limit, after }) {
-        const all = [...records.values()].reverse();
-        const at = after === undefined ? -1 : all.findIndex(({ facts }) => facts.id === after);
-        if (after !== undefined && at < 0) throw invalidValue("after", after, "the id of a weight sync");
-        return all.slice(at + 1, at + 1 + limit).map((record) => record.view());
-      },
+      list: records.list,
       async wait(id, milliseconds, signal) {
-        const record = find(id);
+        const record = records.find(id);
         const left = new AbortController();
         await Promise.race([
           record.ended,
@@ -261,13 +199,16 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
         return record.view();
       },
       async abort(id) {
-        const record = find(id);
+        const record = records.find(id);
         const run = runs.get(id);
-        if (run === undefined && record === active) {
+        if (run === undefined && record === room.active) {
           throw new GatewayError(
             "conflict",
             `Sync ${id} is driven by its trainer; POST /finish_weight_update ends it.`,
           );
+        }
+        if (run === undefined && record.view().finished_at === null) {
+          throw new GatewayError("conflict", `Sync ${id} is run by another gateway; DELETE it there.`);
         }
         if (run === undefined) {
           throw new GatewayError("conflict", `Sync ${id} has already ended: ${record.view().state}.`);
@@ -285,7 +226,7 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
         await record.ended;
         return record.view();
       },
-      events: (id, signal) => find(id).events(signal),
+      events: (id, signal) => records.find(id).events(signal),
       dryRun: (request, signal) =>
         dryRun(request, {
           fleet,
@@ -299,39 +240,42 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
     },
     versions: history,
     refit: catchUp.refit,
-    active: () => active?.facts.id ?? null,
-    beginExternal(request, by, state) {
+    active: () => room.active?.facts.id ?? journal.active(),
+    async beginExternal(request, by, state) {
       checkFree();
-      const id = `ws_${ports.random.uuid()}` as SyncId;
-      const createdAt = new Date(clock.now()).toISOString();
-      const facts = { id, request, version: nextVersion(undefined), createdAt, leftOut: [] };
-      const record = createRecord(facts, state, clock, (sync) => onChange?.(sync, by));
-      active = record;
-      records.set(id, record);
-      forgetOldest(records);
-      return {
-        id,
-        setState: record.setState,
-        publish(version, label, servers) {
-          facts.version = version;
-          facts.request = label === null ? request : { ...request, label };
-          // What the spool holds makes up older weights; nothing here can load the new ones again.
-          for (const dropped of droppedSets(recipe, EMPTY_RECIPE)) void remove(dropped);
-          recipe = EMPTY_RECIPE;
-          fleet.publish(version, null);
-          history.append(toVersionRecord(version, null, servers, facts.request, by, id, clock.now()));
-        },
-        finish() {
-          active = undefined;
-          record.finish();
-          catchUp.check();
-        },
-      };
+      return beginExternal(room, () => nextVersion(undefined), request, by, state);
     },
-    currentWeights,
+    currentWeights() {
+      const now = currentWeights();
+      // Nothing is kept that makes up the published weights: a worker has those of its model directory, version 0.
+      const lost = now.sets.length === 0 && now.version > 0;
+      return lost ? { version: 0 as WeightVersion, digest: null, sets: [] } : now;
+    },
+    watchFenced: catchUp.watchFenced,
+    check: catchUp.check,
+    follow: records.follow,
+    learn: history.append,
+    async useSets(ids, removeOthers) {
+      if (disk === undefined) return ids.length === 0 ? null : "this runtime has no files";
+      const { files, spool } = disk;
+      try {
+        room.recipe = await readRecipe(
+          files,
+          ids.map((id) => ({ id, directory: spool.pathOf(id) })),
+        );
+        if (removeOthers) await spool.keepOnly(ids);
+        return null;
+      } catch (error) {
+        room.recipe = EMPTY_RECIPE;
+        return error instanceof Error ? error.message : String(error);
+      }
+    },
     recordStart() {
       const { version, digest } = fleet.published();
-      history.append({
+      const known = history.get(version);
+      // The model directory itself may be another one than at an earlier start.
+      if (known !== undefined && (version > 0 || known.digest === digest)) return null;
+      const started: WeightVersionRecord = {
         version,
         label: null,
         digest,
@@ -340,11 +284,13 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
         source: "start",
         sync: null,
         servers: fleet.replicas().map(({ id }) => id),
-      });
+      };
+      history.append(started);
+      return started;
     },
     async stop() {
       stopping = true;
-      const running = active;
+      const running = room.active;
       const run = running === undefined ? undefined : runs.get(running.facts.id);
       if (running !== undefined && run !== undefined) {
         if (!run.abort()) {
@@ -358,32 +304,4 @@ export function createSyncs({ fleet, ports, log, barrier, spoolDir, onChange }: 
       await disk?.spool.clear().catch((error: unknown) => log.warn("sync: spool could not be emptied", { error }));
     },
   };
-}
-
-function toVersionRecord(
-  version: WeightVersion,
-  digest: WeightDigest | null,
-  servers: readonly ReplicaId[],
-  request: StartSync,
-  by: StartedBy,
-  sync: SyncId,
-  now: number,
-): WeightVersionRecord {
-  return {
-    version,
-    label: request.label ?? null,
-    digest,
-    created_at: new Date(now).toISOString(),
-    created_by: by.actor,
-    source: request.source.kind,
-    sync,
-    servers: [...servers],
-  };
-}
-
-function forgetOldest(records: Map<string, SyncRecord>): void {
-  for (const id of records.keys()) {
-    if (records.size <= RECORD_LIMIT) return;
-    records.delete(id);
-  }
 }

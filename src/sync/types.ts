@@ -6,6 +6,8 @@ import type { CurrentWeights, PauseMode } from "../engine/engine.ts";
 import type { FleetRegistry } from "../fleet/types.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Ports } from "../ports.ts";
+import type { Claims } from "./idempotency.ts";
+import type { SyncJournal, SyncTurn } from "./journal.ts";
 import type { SyncState } from "./machine.ts";
 
 export interface StartedBy {
@@ -24,10 +26,17 @@ interface Page {
 export interface ExternalSync {
   readonly id: SyncId;
   setState(state: SyncState): void;
-  /** `replicas` serve this version from now on; it is the fleet's. */
-  publish(version: WeightVersionRecord["version"], label: string | null, replicas: readonly ReplicaId[]): void;
-  /** The last change; the place is free again. */
-  finish(): void;
+  /** Aborts when the right to change weights was lost. */
+  readonly turn: SyncTurn;
+  /** Resolves when it is written down that `replicas` serve this version; then it is the fleet's. */
+  publish(
+    version: WeightVersionRecord["version"],
+    label: string | null,
+    replicas: readonly ReplicaId[],
+    state: SyncState,
+  ): Promise<void>;
+  /** The last change; resolves when it is written down and the place is free again. Never rejects. */
+  finish(): Promise<void>;
 }
 
 /** `syncs` and `versions` are what the gateway interface shows; see `gateway-types.ts` for their promises. */
@@ -47,14 +56,27 @@ export interface Syncs {
   };
   /** Loads the published weights into one replica, quarantined or not; see `CatchUp.refit`. */
   refit(id: ReplicaId, signal: AbortSignal): Promise<void>;
-  /** Id of the sync that runs now. */
+  /** Id of the sync that runs now, here or on another gateway. */
   active(): SyncId | null;
-  /** Throws `sync_in_progress` while another sync runs. */
-  beginExternal(request: StartSync, by: StartedBy, state: SyncState): ExternalSync;
+  /** Throws `sync_in_progress` while another sync runs, here or on another gateway. */
+  beginExternal(request: StartSync, by: StartedBy, state: SyncState): Promise<ExternalSync>;
   /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */
   currentWeights(): CurrentWeights;
-  /** Call once, when the fleet serves: puts the weights it started with into the history. */
-  recordStart(): void;
+  /** A server that was fenced before this gateway knew it: see `CatchUp.watchFenced`. */
+  watchFenced(id: ReplicaId): void;
+  /** Looks for replicas with other weights than the published ones. */
+  check(): void;
+  /** News of a sync that another gateway runs, or that was run before this one started. */
+  follow(sync: WeightSync): void;
+  /** A version that was published elsewhere or before the start. */
+  learn(version: WeightVersionRecord): void;
+  /**
+   * The published version is made of these sets of the spool (ids, in order; empty: nothing is kept). Answers with why
+   * they cannot be used, null when they can.
+   */
+  useSets(ids: readonly string[], removeOthers: boolean): Promise<string | null>;
+  /** Call once, when the fleet serves: puts the weights it started with into the history, unless they are there. */
+  recordStart(): WeightVersionRecord | null;
   /** Ends the running sync (a switch under way gets 5 s), then empties the spool. Never rejects. */
   stop(): Promise<void>;
 }
@@ -76,6 +98,10 @@ export interface SyncsOptions {
   readonly barrier?: SwitchBarrier;
   /** Where received weights are kept; required where `ports.files` is. */
   readonly spoolDir?: string;
+  /** Default: nothing is written down, and every sync is the only one. */
+  readonly journal?: SyncJournal;
+  /** Idempotency keys beyond this process; default: none. */
+  readonly claims?: Claims;
   /** Every change of every sync, progress included (throttled); `by` is who started it. */
   readonly onChange?: (sync: WeightSync, by: StartedBy) => void;
 }

@@ -41,6 +41,9 @@ function anyEvent(size: number): fc.Arbitrary<SyncEvent> {
     { weight: 20, arbitrary: replica.map((id): SyncEvent => ({ type: "switched", replica: id })) },
     { weight: 3, arbitrary: replica.map((id): SyncEvent => ({ type: "switch-failed", replica: id, failure })) },
     { weight: 1, arbitrary: replica.map((id): SyncEvent => ({ type: "lost", replica: id, failure })) },
+    { weight: 8, arbitrary: fc.constant<SyncEvent>({ type: "published" }) },
+    { weight: 2, arbitrary: fc.constant<SyncEvent>({ type: "publish-failed", failure }) },
+    { weight: 1, arbitrary: fc.constant<SyncEvent>({ type: "lost-turn", failure }) },
     { weight: 1, arbitrary: fc.constant<SyncEvent>({ type: "abort" }) },
     { weight: 1, arbitrary: fc.constant<SyncEvent>({ type: "deadline" }) },
   );
@@ -116,7 +119,13 @@ function checkInvariants({ state, effects }: Run): void {
     steps.every((step) => step === "switched" || step === "discarded" || step === "fenced"),
     steps.join(),
   );
-  assert.equal(state.outcome === "completed", publishes.length === 1);
+  const unwritten = state.outcome === "failed" && state.phase === "publish";
+  assert.equal(state.outcome === "completed" || unwritten, publishes.length === 1);
+  if (unwritten)
+    assert.ok(
+      steps.every((step) => step === "fenced"),
+      "what could not be written down must not serve",
+    );
   assert.equal(steps.includes("switched"), state.outcome === "completed");
   assert.equal(steps.includes("fenced"), count(effects, "fence") > 0);
   if (steps.includes("discarded")) {
@@ -156,10 +165,10 @@ describe("sync machine", () => {
     );
   });
 
-  test("the deadline ends every run, whatever came before", () => {
+  test("the deadline ends every run, whatever came before; writing down has its own", () => {
     fc.assert(
       fc.property(scenario, ({ size, verify, events }) => {
-        const run = play(size, verify, [...events, { type: "deadline" }]);
+        const run = play(size, verify, [...events, { type: "deadline" }, { type: "publish-failed", failure }]);
         assert.notEqual(run.state.outcome, "running");
         checkInvariants(run);
       }),
@@ -193,6 +202,7 @@ describe("sync machine", () => {
       { type: "switch-failed", replica: name(1), failure },
       { type: "abort" },
       { type: "switched", replica: name(0) },
+      { type: "published" },
     ]);
     assert.equal(state.outcome, "completed");
     assert.deepEqual(
@@ -204,5 +214,16 @@ describe("sync machine", () => {
       effects.map(({ type }) => type),
       ["stage", "close-gate", "drain", "commit", "fence", "cancel", "publish", "open-gate", "finish"],
     );
+    const unwritten = play(1, true, [
+      { type: "received", expected: GOOD },
+      { type: "staged", replica: name(0), digest: GOOD },
+      { type: "drained" },
+      { type: "switched", replica: name(0) },
+      { type: "publish-failed", failure },
+      { type: "published" },
+    ]);
+    assert.equal(unwritten.state.outcome, "failed");
+    assert.equal(unwritten.state.error?.phase, "publish");
+    assert.deepEqual(unwritten.effects.map(({ type }) => type).slice(-4), ["publish", "fence", "open-gate", "finish"]);
   });
 });

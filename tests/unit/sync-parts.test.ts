@@ -119,17 +119,24 @@ describe("idempotency", () => {
   test("forgets the key used longest ago", async () => {
     const keys = createIdempotency<number>(2);
     let made = 0;
-    const make = async (): Promise<number> => {
-      made += 1;
-      return made;
-    };
-    assert.equal(await keys.run("a", "", make), 1);
-    assert.equal(await keys.run("b", "", make), 2);
-    assert.equal(await keys.run("a", "", make), 1);
-    assert.equal(await keys.run("c", "", make), 3);
-    assert.equal(await keys.run("a", "", make), 1, "used again, so kept");
-    assert.equal(await keys.run("b", "", make), 4, "forgotten");
-    assert.equal(await keys.run(undefined, "", make), 5);
+    const run = (key: string, fingerprint = ""): Promise<number> =>
+      keys.run({
+        key,
+        fingerprint,
+        id: `ws_${made}`,
+        async make() {
+          made += 1;
+          return made;
+        },
+        recall: () => assert.fail("nothing is kept elsewhere"),
+      });
+    assert.equal(await run("a"), 1);
+    assert.equal(await run("b"), 2);
+    assert.equal(await run("a"), 1);
+    assert.equal(await run("c"), 3);
+    assert.equal(await run("a"), 1, "used again, so kept");
+    assert.equal(await run("b"), 4, "forgotten");
+    await assert.rejects(run("b", "other"), /used with another request/);
   });
 
   test("the order of fields does not make another request", () => {

@@ -25,6 +25,7 @@ function recover(world: World): void {
     for (let turn = 0; turn < 50; turn += 1) {
       const { stage } = world.state;
       if (stage === "draining") world.dispatch({ type: "drained" });
+      if (stage === "publishing") world.publish(true);
       for (const [id, job] of [...world.asked]) {
         const server = world.server(id);
         while (!job.acted && server.queue.includes(job)) world.act(server);
@@ -35,9 +36,15 @@ function recover(world: World): void {
         world.verifying.delete(id);
         world.dispatch({ type: "verified", replica: id, ok: world.server(id).label === world.session, reason: "" });
       }
-      if (world.asked.size === 0 && world.verifying.size === 0 && world.state.stage !== "draining") break;
+      if (
+        world.asked.size === 0 &&
+        world.verifying.size === 0 &&
+        !["draining", "publishing"].includes(world.state.stage)
+      )
+        break;
     }
     if (!["idle", "open"].includes(world.state.stage)) world.dispatch({ type: "deadline", message: "left over" });
+    if (world.state.stage === "publishing") world.publish(true);
     if (!["idle", "open"].includes(world.state.stage)) world.dispatch({ type: "deadline", message: "left over" });
   };
   conclude();

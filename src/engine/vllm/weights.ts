@@ -8,7 +8,7 @@
 import type { WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock, Files } from "../../ports.ts";
-import type { CallOptions, EngineControl, TensorSpec, WeightTarget } from "../engine.ts";
+import type { CallOptions, EngineControl, GuardedCallOptions, TensorSpec, WeightTarget } from "../engine.ts";
 import type { Client } from "./client.ts";
 import { createPluginWay, type OfferWeights, PLUGIN_BACKEND } from "./weights-plugin.ts";
 import { createReloadWay, REPACK_METHOD } from "./weights-reload.ts";
@@ -76,6 +76,8 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
   const staged = new Map<string, WeightWay>();
   /** A switch that began here has not resumed the server. */
   let pausedHere = false;
+  /** A gateway before this one may have left an update of a trainer open. */
+  let leftOpen = false;
 
   async function chooseWay(signal: AbortSignal): Promise<WeightWay> {
     const { backend, cpu } = await readSetup(client, signal);
@@ -108,7 +110,7 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
   async function overwrite(
     version: WeightVersion,
     mode: Parameters<EngineControl["pause"]>[0],
-    signal: AbortSignal,
+    { signal, check = () => undefined }: GuardedCallOptions,
     load: () => Promise<void>,
   ): Promise<void> {
     // Paused by an earlier attempt of ours that failed, or by its owner: only the owner's pause outlives this.
@@ -117,8 +119,18 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
       pausedHere = true;
       await control.pause(mode, true, { signal });
     }
+    check();
     onUnsafe(true);
+    if (leftOpen) {
+      // Closes it, with whatever it has: all of it is overwritten next. Where nothing is open the server says so.
+      await client
+        .callIfThere("/finish_weight_update", { method: "POST", json: {}, signal, once: true })
+        .catch(() => undefined);
+      signal.throwIfAborted();
+      leftOpen = false;
+    }
     await load();
+    check();
     // Before vLLM 0.30 the server knows no labels.
     const label = String(version);
     if ((await client.callIfThere("/update_weight_version", { json: { new_version: label }, signal })) !== undefined) {
@@ -127,6 +139,7 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
     if (!(await control.resetPrefixCache(true, { signal }))) {
       throw new GatewayError("replica_failed", `${client.url} kept its prefix cache of the old weights.`);
     }
+    check();
     onUnsafe(false);
     if (held) return;
     await control.resume({ signal });
@@ -151,23 +164,30 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
       staged.set(id, way);
       return way.stage(id, set, stageOptions);
     },
-    async commit(id, version, mode, { signal }) {
+    async commit(id, version, mode, guarded) {
+      const { signal } = guarded;
       const way = staged.get(id);
       if (way === undefined) throw new GatewayError("conflict", `Nothing is staged as ${id} for ${client.url}.`);
       staged.delete(id);
-      await overwrite(version, mode, signal, () => way.load(id, version, { signal }));
+      await overwrite(version, mode, guarded, () => way.load(id, version, { signal }));
     },
     async discard(id) {
       const way = staged.get(id);
       staged.delete(id);
       await way?.discard(id).catch(() => undefined);
     },
-    async restore({ signal }) {
+    adopt() {
+      pausedHere = true;
+      leftOpen = true;
+      onUnsafe(true);
+    },
+    async restore(guarded) {
+      const { signal } = guarded;
       const root = options.model()?.root;
       // Named, because an earlier reload made another path the server's own.
       const kwargs = root === undefined ? {} : { weights_path: root };
       repacks = options.model()?.tied === true && (await readSetup(client, signal)).cpu;
-      await overwrite(0 as WeightVersion, "abort", signal, async () => {
+      await overwrite(0 as WeightVersion, "abort", guarded, async () => {
         await client.call("/collective_rpc", { json: { method: "reload_weights", kwargs }, signal });
         if (repacks) await client.call("/collective_rpc", { json: { method: REPACK_METHOD }, signal });
       });

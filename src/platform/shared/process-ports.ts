@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers";
 import type { Clock, Fetch, Ports, Sha256 } from "../../ports.ts";
 import { createFiles } from "./files.ts";
 import { createSpawn } from "./spawn.ts";
+import { openDatabase } from "./sqlite.ts";
 
 /** Timers of all runtimes hold a signed 32-bit number of milliseconds; more would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -48,5 +49,6 @@ export function createProcessPorts(own: {
     files: createFiles(),
     spawn: createSpawn(own.toArguments),
     temporaryDirectory: tmpdir(),
+    openDatabase,
   };
 }

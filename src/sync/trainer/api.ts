@@ -57,6 +57,8 @@ export interface TrainerOptions {
   readonly clock: Clock;
   readonly random: Pick<Random, "uuid">;
   readonly log: Logger;
+  /** True for a server that a gateway before this one left in the middle of an update: paused, its update open. Default: none. */
+  readonly leftOpen?: (id: ReplicaId) => boolean;
   /** How long one call may take on the servers, and how long a trainer may be silent in an open update. */
   readonly timeoutMilliseconds: number;
   /** What happens to running generations when the trainer sends no pause. */

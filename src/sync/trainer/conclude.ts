@@ -97,15 +97,31 @@ function concludeFinish(state: TrainerState): TrainerStep {
       },
     };
   });
-  const failure = summary(judged, "finish");
   const confirmed = group(judged).filter(({ error, known }) => error === null && known);
-  const publish: TrainerEffect[] =
-    state.updates > 0 && confirmed.length > 0 ? [{ type: "publish", replicas: ids(confirmed) }] : [];
-  const settled = andThen({ state: judged, effects: publish }, (next) =>
-    settle(next, "It did not confirm the end of an update."),
-  );
+  if (state.updates === 0 || confirmed.length === 0) return endFinish(judged);
+  return {
+    state: { ...judged, stage: "publishing" },
+    effects: [{ type: "publish", replicas: ids(confirmed) }],
+  };
+}
+
+/** The new version is written down, or nothing is to be: the sound serve, the others are fenced. */
+function endFinish(state: TrainerState): TrainerStep {
+  const failure = summary(state, "finish");
+  const settled = settle(state, "It did not confirm the end of an update.");
   const ended: TrainerEffect = { type: "ended", failure };
   return andThen({ state: settled.state, effects: [...settled.effects, ended] }, (next) => answer(next, failure));
+}
+
+/** Whoever confirmed has weights that nobody else may know of, when they could not be written down. */
+export function concludePublish(state: TrainerState, failure: TrainerFailure | null): TrainerStep {
+  if (state.stage !== "publishing") return only(state);
+  if (failure === null) return endFinish(state);
+  return endFinish(
+    change(state, ({ id, joined, error }) =>
+      joined && error === null ? { known: false, error: { ...failure, replica: id } } : {},
+    ),
+  );
 }
 
 /** Everyone asked has answered, or their time is up. */

@@ -2,15 +2,14 @@
  * Performs what the trainer machine decides: on the servers (`work.ts`), on the fleet (`fences.ts`), in the history. Owns
  * every timer of a session – the call's, a stage's, the trainer's silence – and turns answers into promises.
  */
-import type { StartSync } from "../../contract/control/weight-syncs.ts";
 import type { ReplicaId, WeightVersion } from "../../contract/ids.ts";
 import type { PauseMode, TransferCall, TransferIdentity } from "../../engine/engine.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Replica } from "../../fleet/types.ts";
 import { orAborted } from "../../lib/deadline.ts";
-import type { ExternalSync } from "../types.ts";
 import type { TrainerCaller, TrainerOptions, TrainerResult } from "./api.ts";
 import { createFences, type Fences } from "./fences.ts";
+import { createLedger } from "./ledger.ts";
 import { reduceTrainer } from "./machine.ts";
 import type { RankShare } from "./ranks.ts";
 import { createTimers } from "./timers.ts";
@@ -22,7 +21,6 @@ import {
   type TrainerState,
 } from "./types.ts";
 import { judgeFinish } from "./verdict.ts";
-import { toSyncState } from "./view.ts";
 import { createWork, identify } from "./work.ts";
 
 /** After the first failure of a collective the others wait for a peer that never comes; their own errors get this long. */
@@ -59,7 +57,10 @@ export interface Conductor {
   idle(signal: AbortSignal): Promise<void>;
   /** As `idle`, for a short while: an answer should not come before its servers serve again. */
   settled(): Promise<void>;
-  beginRecord(by: Omit<TrainerCaller, "signal">): void;
+  /** Takes the place of a running sync. Throws what refuses one. */
+  beginRecord(by: Omit<TrainerCaller, "signal">): Promise<void>;
+  /** Nothing was begun after all. */
+  dropRecord(): Promise<void>;
   readonly hasRecord: () => boolean;
   /** What the session's finish published. */
   readonly published: () => TrainerResult["published"];
@@ -73,10 +74,6 @@ export function createConductor(options: TrainerOptions): Conductor {
   let state: TrainerState = createTrainerState();
   let pausedBy: PauseMode | null = null;
   let waiter: { resolve(failure: TrainerFailure | null): void; reject(error: GatewayError): void } | null = null;
-  let record: ExternalSync | null = null;
-  let recordFailure: TrainerFailure | null = null;
-  let published = new Set<ReplicaId>();
-  let publishedAs: TrainerResult["published"];
   let round = new AbortController();
   const identities = new Map<ReplicaId, TransferIdentity>();
   const cargo: Cargo = {
@@ -94,9 +91,12 @@ export function createConductor(options: TrainerOptions): Conductor {
   const idleWaiters = new Set<() => void>();
 
   const timers = createTimers(clock);
+  const ledger = createLedger({ ...options, cargo, identities, state: () => state, dispatch });
   const work = createWork({
     fleet,
     clock,
+    ledger,
+    leftOpen: options.leftOpen ?? (() => false),
     mode: options.mode,
     pausedBy: () => pausedBy,
     dispatch,
@@ -137,7 +137,7 @@ export function createConductor(options: TrainerOptions): Conductor {
         );
       }
       for (const effect of step.effects) perform(effect);
-      if (state !== before) record?.setState(toSyncState(state, published, recordFailure, false));
+      if (state !== before) ledger.show();
     }
     dispatching = false;
     if (state.stage === "idle") for (const wake of [...idleWaiters]) wake();
@@ -221,7 +221,7 @@ export function createConductor(options: TrainerOptions): Conductor {
         verify(effect.replicas);
         return;
       case "publish":
-        publish(effect.replicas);
+        void ledger.publish(effect.replicas);
         return;
       case "release":
         settling = Promise.all([settling, ...effect.replicas.map((id) => fences.release(id))]);
@@ -254,28 +254,11 @@ export function createConductor(options: TrainerOptions): Conductor {
     }
   }
 
-  function publish(ids: readonly ReplicaId[]): void {
-    const { version, label } = cargo;
-    published = new Set(ids);
-    for (const id of ids) {
-      const identity = identities.get(id);
-      if (identity !== undefined) fleet.replica(id)?.engine.transfer?.meet(identity);
-      fleet.setWeights(id, version, null);
-    }
-    record?.publish(version, label, ids);
-    publishedAs = { version, label, sync: record?.id ?? "" };
-    log.info("trainer's weights published", { version, label, replicas: ids });
-  }
-
   function endRecord(failure: TrainerFailure | null): void {
-    recordFailure = failure;
     timers.cancel("silence");
     if (failure !== null)
       log.warn("trainer's update failed", { phase: failure.phase, replica: failure.replica, reason: failure.message });
-    const ended = record;
-    record = null;
-    ended?.setState(toSyncState(state, published, failure, true));
-    ended?.finish();
+    settling = ledger.end(failure, settling);
   }
 
   function armSilence(): void {
@@ -342,25 +325,6 @@ export function createConductor(options: TrainerOptions): Conductor {
     await orAborted(settling, signal);
   }
 
-  function beginRecord(by: Omit<TrainerCaller, "signal">): void {
-    const info = cargo.join;
-    const request: StartSync = {
-      source: {
-        kind: "nccl",
-        master_address: typeof info.master_address === "string" ? info.master_address : "trainer",
-        master_port: typeof info.master_port === "number" ? info.master_port : 1,
-      },
-      mode: pausedBy ?? options.mode,
-      deadline_s: timeoutMilliseconds / 1000,
-      verify: true,
-      partial: false,
-    };
-    published = new Set();
-    publishedAs = undefined;
-    recordFailure = null;
-    record = syncs.beginExternal(request, by, toSyncState(state, published, null, false));
-  }
-
   const unsubscribe = fleet.subscribe((changed) => {
     if (changed !== null) fences.onFleetChange(changed);
   });
@@ -378,9 +342,10 @@ export function createConductor(options: TrainerOptions): Conductor {
     async settled() {
       await Promise.race([settling, new Promise<void>((resolve) => clock.timer(LATE_VERIFY_MS, resolve))]);
     },
-    beginRecord,
-    hasRecord: () => record !== null,
-    published: () => publishedAs,
+    beginRecord: (by) => ledger.begin(by, pausedBy ?? options.mode),
+    dropRecord: () => ledger.end({ code: "client_closed", message: "The trainer left before the update began." }),
+    hasRecord: () => ledger.open,
+    published: () => ledger.published,
     setPaused(mode) {
       pausedBy = mode;
     },

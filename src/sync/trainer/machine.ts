@@ -6,10 +6,11 @@
  * - from before the first byte of `start` until the finish is confirmed, and after any failure in between, a server
  *   serves nothing: it is held, then released with known weights or fenced with unknown ones;
  * - a fenced server comes back only by a verified, complete update, by a refit that proves its weights, or as a new process;
- * - a version is published once per session, for servers that took every update and confirmed the end.
+ * - a version is published once per session, for servers that took every update and confirmed the end; they serve it
+ *   when it has been written down, and are fenced when it could not be.
  */
 import type { ReplicaId } from "../../contract/ids.ts";
-import { beginDrain, conclude, concludeIfAll, failSession } from "./conclude.ts";
+import { beginDrain, conclude, concludeIfAll, concludePublish, failSession } from "./conclude.ts";
 import {
   andThen,
   answer,
@@ -176,7 +177,8 @@ function onLost(state: TrainerState, id: ReplicaId, reason: string): TrainerStep
   const member = find(state, id);
   if (member === undefined || !member.joined) return only(state);
   const failure: TrainerFailure = { code: "replica_failed", replica: id, message: reason };
-  if (state.stage === "idle") return only(state);
+  // Once it has confirmed, its end is no failure of the update.
+  if (state.stage === "idle" || state.stage === "publishing") return only(state);
   const next = changeOne(state, id, { waiting: false, error: member.error ?? failure });
   if (state.stage === "open") return failSession(next, summary(next, "update")!);
   if (state.stage === "draining") return failDrain(next, { ...failure, message: `start: ${id}: ${reason}` });
@@ -252,6 +254,8 @@ export function reduceTrainer(state: TrainerState, event: TrainerEvent): Trainer
       return onFailed(state, event.replica, event.failure);
     case "verified":
       return onVerified(state, event);
+    case "published":
+      return concludePublish(state, event.failure);
     case "lost":
       return onLost(state, event.replica, event.reason);
     case "restarted":

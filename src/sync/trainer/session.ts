@@ -117,7 +117,9 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
           const idle = state().stage === "idle";
           const absent = idle ? await findAbsent(signal) : [];
           cargo.checkpointFormat = checkpointFormat;
-          if (idle && absent.length === 0 && joinedIds().length > 0) conductor.beginRecord(by);
+          if (idle && absent.length === 0 && joinedIds().length > 0) await conductor.beginRecord(by);
+          // Whoever left meanwhile begins nothing.
+          if (signal.aborted) await conductor.dropRecord();
           return { type: "start", absent };
         },
         toResult: plainResult,

@@ -28,6 +28,7 @@ export type TrainerStage =
   | "updating"
   | "finishing"
   | "verifying"
+  | "publishing"
   | "undoing"
   | "clearing"
   | "leaving";
@@ -80,6 +81,8 @@ export type TrainerEvent =
   | { readonly type: "failed"; readonly replica: ReplicaId; readonly failure: TrainerFailure }
   /** `ok` null: the server has no way to tell; then its confirmation counts. */
   | { readonly type: "verified"; readonly replica: ReplicaId; readonly ok: boolean | null; readonly reason: string }
+  /** The new version is written down (`failure` null), or could not be: then nobody may serve it. */
+  | { readonly type: "published"; readonly failure: TrainerFailure | null }
   /** The process is gone or does not answer at all. */
   | { readonly type: "lost"; readonly replica: ReplicaId; readonly reason: string }
   /** A new process answers under the same URL, with the weights it loaded at its start. */

@@ -16,6 +16,7 @@ const PHASES: Readonly<Record<TrainerStage, SyncPhase>> = {
   undoing: "switch",
   finishing: "verify",
   verifying: "verify",
+  publishing: "publish",
 };
 
 function stepOf(member: TrainerMember, state: TrainerState, published: ReadonlySet<string>): SyncReplica["step"] {

@@ -8,6 +8,7 @@ import { GatewayError, toGatewayError } from "../../errors.ts";
 import type { FleetRegistry, Replica } from "../../fleet/types.ts";
 import { orAborted } from "../../lib/deadline.ts";
 import type { Clock } from "../../ports.ts";
+import type { Ledger } from "./ledger.ts";
 import type { TrainerEvent, TrainerFailure } from "./types.ts";
 
 /** A server whose engine is free says who it is in milliseconds; one that waits in a collective never does. */
@@ -68,6 +69,9 @@ export async function identify(
 export interface WorkOptions {
   readonly fleet: FleetRegistry;
   readonly clock: Pick<Clock, "timer">;
+  readonly ledger: Pick<Ledger, "touch" | "check">;
+  /** A gateway before this one left it paused, in the middle of an update. */
+  readonly leftOpen: (id: ReplicaId) => boolean;
   readonly mode: PauseMode;
   /** The trainer's own pause; null when it sent none. */
   readonly pausedBy: () => PauseMode | null;
@@ -90,7 +94,8 @@ export interface Work {
 }
 
 /** Creates it. */
-export function createWork({ fleet, clock, mode, pausedBy, dispatch, identities, newId }: WorkOptions): Work {
+export function createWork(options: WorkOptions): Work {
+  const { fleet, clock, ledger, mode, pausedBy, dispatch, identities, newId } = options;
   /** Servers that this room paused and must resume. */
   const paused = new Set<ReplicaId>();
   const unconfirmed = new Set<ReplicaId>();
@@ -131,10 +136,12 @@ export function createWork({ fleet, clock, mode, pausedBy, dispatch, identities,
   async function drain(ids: readonly ReplicaId[], signal: AbortSignal): Promise<void> {
     // The trainer's own pause has ended or frozen what ran, and its resume will let it go on.
     unconfirmed.clear();
-    if (pausedBy() !== null) return;
+    for (const id of ids) if (options.leftOpen(id)) paused.add(id);
+    if (pausedBy() !== null) return await ledger.touch(ids, pausedBy() ?? mode, signal);
     const serving = ids.filter((id) => fleet.replica(id)?.state !== "quarantined");
     // Leases first: a request on its way to a server that is paused already would never end.
     if (mode === "wait") await fleet.drained(serving, signal);
+    await ledger.touch(ids, mode, signal);
     // Also the server itself: a request whose client left runs on for a while, and others may know the server's address.
     await Promise.all(serving.map((id) => pause(id, signal)));
     if (mode === "abort") await fleet.drained(serving, signal);
@@ -159,8 +166,16 @@ export function createWork({ fleet, clock, mode, pausedBy, dispatch, identities,
   }
 
   return {
-    send: (ids, toCall, signal) => each(ids, signal, (replica, target) => target.send(toCall(replica), { signal })),
-    undo: (ids, signal) => each(ids, signal, (replica, target) => close(replica, target, signal)),
+    send: (ids, toCall, signal) =>
+      each(ids, signal, async (replica, target) => {
+        ledger.check();
+        await target.send(toCall(replica), { signal });
+      }),
+    undo: (ids, signal) =>
+      each(ids, signal, async (replica, target) => {
+        ledger.check();
+        await close(replica, target, signal);
+      }),
     drain(ids, signal) {
       drain(ids, signal).then(
         () => dispatch({ type: "drained" }),

@@ -84,6 +84,41 @@ export function describeStore(
       await store.close();
     });
 
+    test("transactions: all or nothing, under a lease and under values", async () => {
+      const { store, pass } = await open();
+      await store.set("a", "1");
+      const writes = [
+        { key: "a", value: null },
+        { key: "b", value: "2", expiresIn: 50 },
+        { key: "c", value: "3" },
+      ];
+      assert.equal(await store.transact([{ key: "a", value: "0" }], writes), false);
+      assert.equal(
+        await store.transact(
+          [
+            { key: "a", value: "1" },
+            { key: "c", value: "?" },
+          ],
+          writes,
+        ),
+        false,
+      );
+      assert.equal(await store.get("a"), "1");
+      const lease = await store.lease("sync", 100);
+      assert.ok(lease);
+      assert.equal(await store.transact([lease.check, { key: "b", value: undefined }], writes), true);
+      assert.deepEqual(await store.list(""), [
+        { key: "b", value: "2" },
+        { key: "c", value: "3" },
+      ]);
+      await pass(110);
+      assert.equal(await store.transact([lease.check], [{ key: "c", value: "late" }]), false);
+      assert.equal(await store.get("c"), "3");
+      assert.equal(await store.get("b"), undefined);
+      await assert.rejects(store.transact([], [{ key: lease.check.key, value: "mine" }]), /key must be/);
+      await store.close();
+    });
+
     test("keys and values are bounded; a closed store says so", async () => {
       const { store } = await open();
       await assert.rejects(store.set("", "1"), /key must be/);

@@ -61,6 +61,8 @@ export class World {
   readonly asked = new Map<ReplicaId, Job>();
   verifying = new Set<ReplicaId>();
   draining = false;
+  /** Who gets the version that is being written down. */
+  publishing: readonly ReplicaId[] = [];
   owed = 0;
   readonly log: TrainerEvent[] = [];
 
@@ -151,9 +153,7 @@ export class World {
         this.verifying = new Set(effect.replicas);
         return;
       case "publish":
-        this.published += 1;
-        this.versions.set(this.session, this.published);
-        for (const id of effect.replicas) this.server(id).written = this.published;
+        this.publishing = effect.replicas;
         return;
       case "release":
         for (const id of effect.replicas) this.server(id).serving = true;
@@ -246,6 +246,19 @@ export class World {
     this.dispatch({ type: "verified", replica: id, ok: free && server.label === this.session, reason: "label" });
   }
 
+  /** The store takes it, or is away. */
+  publish(surely = false): void {
+    if (!surely && this.draw(8) === 0) {
+      const failure = { code: "store_unavailable", message: "away" } as const;
+      this.dispatch({ type: "published", failure });
+      return;
+    }
+    this.published += 1;
+    this.versions.set(this.session, this.published);
+    for (const id of this.publishing) this.server(id).written = this.published;
+    this.dispatch({ type: "published", failure: null });
+  }
+
   restart(id: ReplicaId): void {
     const server = this.server(id);
     if (server.alive) {
@@ -299,6 +312,10 @@ export class World {
     }
     if (stage === "verifying") {
       this.verify();
+      return;
+    }
+    if (stage === "publishing") {
+      this.publish();
       return;
     }
     if (this.asked.size > 0) {

@@ -1,0 +1,100 @@
+/**
+ * What each server holds, written down whenever that changes here: so that a gateway that starts later, or another one,
+ * knows which servers may serve which version. Only servers with a URL: a worker ends with its gateway.
+ */
+import type { ReplicaId } from "../../contract/ids.ts";
+import type { ServerNote } from "../../contract/journal.ts";
+import type { FleetRegistry, Replica } from "../../fleet/types.ts";
+import type { Logger } from "../../observe/log.ts";
+import type { Clock } from "../../ports.ts";
+import { identify } from "../../sync/trainer/work.ts";
+import type { HeadLedger } from "./open-head.ts";
+
+/** A server says who it is in milliseconds. */
+const IDENTIFY_MS = 1000;
+
+/** By which a server is known to all gateways. */
+export const keyOf = (replica: Replica): string | null => replica.engine.url;
+
+/** What the fleet says of it now; null while that is open (it is away, starting or just being changed). */
+export function toNote(replica: Replica): Omit<ServerNote, "identity"> | null {
+  if (replica.info === null) return null;
+  if (replica.state === "quarantined") {
+    const fence = replica.lastError ?? "It was fenced.";
+    return { version: null, digest: null, fence, open: false };
+  }
+  if (replica.state !== "ready" && replica.state !== "draining") return null;
+  return { version: replica.weightVersion, digest: replica.weightDigest, fence: null, open: false };
+}
+
+/** Asks the server who it is, so that a later gateway can tell whether it is still the same process. */
+export async function withIdentity(
+  clock: Pick<Clock, "timer">,
+  replica: Replica,
+  note: Omit<ServerNote, "identity">,
+): Promise<ServerNote> {
+  const target = replica.engine.transfer;
+  const found = target === undefined ? undefined : await identify(clock, target, IDENTIFY_MS);
+  return { ...note, identity: found ?? null };
+}
+
+const sign = (note: Omit<ServerNote, "identity">): string =>
+  JSON.stringify([note.version, note.digest, note.fence !== null]);
+
+/** Keeps the notes true. */
+export interface Notes {
+  /** This is what the store says of it: it need not be written again. */
+  heard(key: string, note: ServerNote): void;
+  stop(): void;
+}
+
+/** Starts watching. `skip`: servers that a running sync answers for. */
+export function watchNotes(options: {
+  readonly fleet: FleetRegistry;
+  readonly clock: Pick<Clock, "timer">;
+  readonly log: Logger;
+  readonly ledger: HeadLedger;
+  readonly skip: (key: string) => boolean;
+}): Notes {
+  const { fleet, clock, log, ledger, skip } = options;
+  /** What the store is known to say, or was last asked to. */
+  const known = new Map<string, string>();
+  const pending = new Set<string>();
+
+  async function write(id: ReplicaId, key: string): Promise<void> {
+    const replica = fleet.replica(id);
+    const now = replica === undefined ? null : toNote(replica);
+    if (replica === undefined || now === null || skip(key) || known.get(key) === sign(now)) return;
+    const note = await withIdentity(clock, replica, now);
+    known.set(key, sign(now));
+    await ledger.change((head) => {
+      // An older gateway's fence is lifted only by what happened here since.
+      const { open = false } = head.servers[key] ?? {};
+      return { head: { ...head, servers: { ...head.servers, [key]: { ...note, open: note.fence !== null && open } } } };
+    });
+  }
+
+  const unsubscribe = fleet.subscribe((id) => {
+    const replica = id === null ? undefined : fleet.replica(id);
+    const key = replica === undefined ? null : keyOf(replica);
+    if (replica === undefined || key === null || pending.has(key)) return;
+    const now = toNote(replica);
+    if (now === null || skip(key) || known.get(key) === sign(now)) return;
+    pending.add(key);
+    // Several changes in one turn of the event loop are one.
+    queueMicrotask(() => {
+      pending.delete(key);
+      write(replica.id, key).catch((error: unknown) => {
+        known.delete(key);
+        log.warn("store: what a server holds could not be written down", { replica: replica.id, error });
+      });
+    });
+  });
+
+  return {
+    heard(key, note) {
+      known.set(key, sign(note));
+    },
+    stop: unsubscribe,
+  };
+}
