@@ -1883,7 +1883,7 @@ export interface components {
          * @description The closed list of error codes. Status and whether a repeat can help: see the document's description.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "missing_field" | "invalid_value" | "unknown_field" | "unsupported" | "context_length_exceeded" | "limit_exceeded" | "weights_malformed" | "weights_truncated" | "weights_missing_tensor" | "weights_unexpected_tensor" | "weights_duplicate_tensor" | "weights_dtype_mismatch" | "weights_shape_mismatch" | "weights_non_finite" | "weights_digest_mismatch" | "source_unreadable" | "unauthorized" | "forbidden" | "not_found" | "model_not_found" | "method_not_allowed" | "conflict" | "sync_in_progress" | "insufficient_memory" | "idempotency_conflict" | "version_unavailable" | "payload_too_large" | "unsupported_media_type" | "replica_failed" | "sync_failed" | "too_many_requests" | "client_closed" | "internal" | "upstream_failed" | "no_replica" | "draining" | "deadline_exceeded";
+        ErrorCode: "malformed_json" | "missing_field" | "invalid_value" | "unknown_field" | "unsupported" | "context_length_exceeded" | "limit_exceeded" | "weights_malformed" | "weights_truncated" | "weights_missing_tensor" | "weights_unexpected_tensor" | "weights_duplicate_tensor" | "weights_dtype_mismatch" | "weights_shape_mismatch" | "weights_non_finite" | "weights_digest_mismatch" | "source_unreadable" | "unauthorized" | "forbidden" | "not_found" | "model_not_found" | "method_not_allowed" | "conflict" | "sync_in_progress" | "insufficient_memory" | "idempotency_conflict" | "version_unavailable" | "payload_too_large" | "unsupported_media_type" | "replica_failed" | "store_unavailable" | "sync_failed" | "too_many_requests" | "client_closed" | "internal" | "upstream_failed" | "no_replica" | "draining" | "deadline_exceeded";
         /** @enum {string} */
         FinishReason: "stop" | "length" | "abort";
         Fleet: {
@@ -8442,7 +8442,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `replica_failed`, `sync_failed` */
+            /** @description `replica_failed`, `sync_failed`, `store_unavailable` */
             424: {
                 headers: {
                     [name: string]: unknown;
