@@ -226,6 +226,7 @@ describe("POST /v1/completions on an embedded replica", () => {
       logitBias: { "2": 100 },
       allowedTokenIds: [2, 3],
       badWords: ["y"],
+      structuredOutputs: undefined,
     });
   });
 

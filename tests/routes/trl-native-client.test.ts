@@ -34,9 +34,8 @@ function* script({ prompts, sampling }: GenerateRequest): Generator<GenerateEven
   yield end();
 }
 
-/** Where we differ on purpose: constraints are refused by name, errors name their field, and there is no NCCL group. */
+/** Where we differ on purpose: errors name their field, and there is no NCCL group. */
 const DIFFERENT: Readonly<Record<number, readonly [status: number, message: RegExp]>> = {
-  6: [400, /structured_outputs is not supported on embedded replicas yet/],
   7: [400, /"message":"n must be 1 when using greedy sampling.*"param":"n"/],
   18: [400, /NCCL/],
   19: [409, /NCCL/],
