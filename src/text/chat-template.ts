@@ -1,12 +1,12 @@
 /**
- * Chat templates with the surroundings that transformers 5 gives them (`utils/chat_template_utils.py`): the immutable
+ * Chat templates with the surroundings that transformers 5.23 gives them (`utils/chat_template_utils.py`): the immutable
  * sandbox of jinja2, raise_exception, strftime_now, tojson, dropping of null keys, continuation of the final message.
  * Templates are untrusted: each rendering has a budget of steps and text. What messages must look like beforehand is
  * `messages.ts`.
  */
 import { GatewayError } from "../errors.ts";
 import { detectContentFormat } from "./content-format.ts";
-import { cutAtMark, markFinalMessage } from "./continue-message.ts";
+import { aliasReasoning, cutAtMark, markFinalMessage } from "./continue-message.ts";
 import { BudgetExceeded, withBudget } from "./jinja/budget.ts";
 import { type Program, parseTemplate } from "./jinja/parser.ts";
 import { KNOWN_NAMES, type Rendered, renderProgram } from "./jinja/render.ts";
@@ -53,12 +53,14 @@ const ARGUMENTS = ["messages", "tools", "documents", "add_generation_prompt"];
 const refuse = (message: string, cause?: unknown): GatewayError =>
   new GatewayError("invalid_value", message, { param: "messages", ...(cause === undefined ? {} : { cause }) });
 
-/** As transformers 5: null keys vanish, and the older names of the reasoning field are copied to the present one. */
-function toPlainMessage(message: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const out = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null && value !== undefined));
-  const reasoning = out.reasoning_content ?? out.reasoning ?? out.thinking;
-  return reasoning === undefined ? out : { ...out, reasoning_content: reasoning };
-}
+/**
+ * Null keys vanish and reasoning gets its other names, as in transformers 5.23 (`apply_chat_template`,
+ * `_alias_reasoning_fields`). Releases up to 5.19 do neither: there `content: null` is printed as None.
+ */
+const toPlainMessage = (message: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  aliasReasoning(
+    Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null && value !== undefined)),
+  );
 
 /** A failure of rendering in the caller's words. */
 function toGatewayError(thrown: unknown): unknown {

@@ -1,5 +1,5 @@
 /**
- * `continue_final_message` as transformers 5 does it (`render_jinja_template`): the final message gets a mark, and the
+ * `continue_final_message` as transformers 5.23 does it (`render_jinja_template`): the final message gets a mark, and the
  * rendered text is cut where the mark comes out. Renders nothing itself.
  */
 import { GatewayError } from "../errors.ts";
@@ -8,9 +8,20 @@ import { strip } from "./jinja/string-methods.ts";
 /** transformers' own mark. */
 const MARK = "CONTINUE_FINAL_MESSAGE_TAG ";
 
+/** Names that a message's reasoning comes under, the standard one first (transformers 5.23, `_REASONING_FIELDS`). */
+const REASONING_FIELDS: readonly string[] = ["reasoning_content", "thinking", "reasoning"];
+
 type Message = Readonly<Record<string, unknown>>;
 
 const refuse = (message: string): GatewayError => new GatewayError("invalid_value", message, { param: "messages" });
+
+/** Reasoning under any of its names is there under the standard one, and as `thinking`, which gpt-oss templates read. */
+export function aliasReasoning(message: Message): Message {
+  const reasoning = REASONING_FIELDS.map((name) => message[name]).find(
+    (value) => value !== undefined && value !== null,
+  );
+  return reasoning === undefined ? message : { thinking: reasoning, ...message, reasoning_content: reasoning };
+}
 
 /** A conversation whose final message carries the mark, and the final message's text as it was. */
 export interface MarkedConversation {
@@ -28,10 +39,15 @@ export function markFinalMessage(messages: readonly Message[], field: string, te
   if (last === undefined || content === undefined || content === null) {
     throw refuse(`continue_final_message is set but the final message has no "${field}" to continue!`);
   }
-  if (!template.includes(field)) {
+  // Reasoning is there under several names: each copy is marked, and the template may read any of them.
+  const fields = REASONING_FIELDS.includes(field) ? REASONING_FIELDS.filter((name) => last[name] === content) : [field];
+  if (!fields.some((name) => template.includes(name))) {
     throw refuse(`continue_final_message is set to "${field}" but this is not an accepted field in the chat_template`);
   }
-  const replaced = (value: unknown): readonly Message[] => [...messages.slice(0, -1), { ...last, [field]: value }];
+  const replaced = (value: unknown): readonly Message[] => [
+    ...messages.slice(0, -1),
+    { ...last, ...Object.fromEntries(fields.map((name) => [name, value])) },
+  ];
   if (typeof content === "string") return { messages: replaced(content + MARK), finalText: content };
   if (Array.isArray(content)) {
     const parts = content as (Message | null)[];

@@ -16,7 +16,7 @@ interface Case {
     tools?: unknown[];
     documents?: unknown[];
     add_generation_prompt?: boolean;
-    continue_final_message?: boolean;
+    continue_final_message?: boolean | string;
     special_tokens?: Record<string, string>;
     kwargs?: Record<string, unknown>;
   };
@@ -38,7 +38,9 @@ const optionsOf = (input: Case["input"]): RenderOptions => ({
 });
 
 describe("chat templates render as transformers does", () => {
-  const { cases } = parsePythonJson(file("cases.json")) as { cases: Case[] };
+  const cases = ["cases.json", "conversations.json"].flatMap(
+    (name) => (parsePythonJson(file(name)) as { cases: Case[] }).cases,
+  );
   for (const { name, input, expected } of cases) {
     test(name, () => {
       const template = createChatTemplate(input.template_text ?? file(`templates/${input.template}.jinja`));

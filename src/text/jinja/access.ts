@@ -29,6 +29,12 @@ const DICT_CHANGES = new Set(["clear", "pop", "popitem", "setdefault", "update"]
 const PRIVATE =
   /^__(class|doc|init|new|repr|str|eq|ne|lt|le|gt|ge|hash|dir|format|reduce|reduce_ex|sizeof|subclasshook|init_subclass|getattribute|setattr|delattr|getstate|len|iter|getitem|contains|add|mul|rmul|mod|rmod|getnewargs|class_getitem|reversed|or|ror|ior|iadd|imul|setitem|delitem|dict|module|weakref|call|name|qualname|code|globals|closure|defaults|kwdefaults|annotations|self|bool|int|float|abs|neg|pos)__$/;
 
+/** What an undefined value has of these, and beside them: reading it gives nothing, any other name is an error. */
+const UNDEFINED_OWN =
+  /^(__(aiter|complex|div|floordiv|getattr|pow|radd|rdiv|rfloordiv|rpow|rsub|rtruediv|slots|sub|truediv)__|_fail_with_undefined_error|_undefined_(exception|hint|message|name|obj))$/;
+const UNDEFINED_LACKS =
+  /^__(contains|getnewargs|class_getitem|reversed|or|ror|ior|iadd|imul|setitem|delitem|dict|weakref|name|qualname|code|globals|closure|defaults|kwdefaults|annotations|self|abs)__$/;
+
 /** `'dict object'`, `'None'`: how jinja2 names an object in its messages. */
 const describe = (value: Value): string => (value === null ? "None" : `${typeName(value)} object`);
 
@@ -57,6 +63,13 @@ function sequenceMethod(items: readonly Value[], owner: string, name: string): V
   return undefined;
 }
 
+/** `dict.fromkeys`, of the type and of each dict. */
+export const FROM_KEYS: Callable = method("fromkeys", ([keys = [], item = null]) => {
+  const made = new Dict();
+  for (const key of iterate(keys)) made.set(key, item);
+  return made;
+});
+
 function dictMethod(dict: Dict, name: string): Value | undefined {
   switch (name) {
     case "get":
@@ -75,11 +88,7 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
     case "copy":
       return method(name, () => dict.entries().reduce((copy, [key, item]) => copy.set(key, item), new Dict()));
     case "fromkeys":
-      return method(name, ([keys = [], item = null]) => {
-        const made = new Dict();
-        for (const key of iterate(keys)) made.set(key, item);
-        return made;
-      });
+      return FROM_KEYS;
     default:
       return undefined;
   }
@@ -133,7 +142,10 @@ function ownAttribute(value: Value, name: string): Value | undefined {
 
 /** `value.name`: the attribute, else the item, else undefined. */
 export function getAttribute(value: Value, name: string): Value {
-  if (value instanceof Undefined) return name.startsWith("__") ? fail("AttributeError", name) : value.refuse();
+  if (value instanceof Undefined) {
+    const own = UNDEFINED_OWN.test(name) || (PRIVATE.test(name) && !UNDEFINED_LACKS.test(name));
+    return own ? unsafe(value, name) : value.refuse();
+  }
   if (PRIVATE.test(name)) return unsafe(value, name);
   const own = ownAttribute(value, name);
   if (own !== undefined) return own;

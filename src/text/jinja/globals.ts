@@ -1,4 +1,5 @@
 /** The functions that jinja2's sandbox and transformers give a template: range, dict, namespace, cycler, joiner, and the like. */
+import { FROM_KEYS } from "./access.ts";
 import { intOf } from "./operators.ts";
 import { toText } from "./text.ts";
 import { Callable, Dict, fail, iterate, type Kwargs, Namespace, Range, type Value } from "./values.ts";
@@ -39,7 +40,7 @@ function toDict(args: readonly Value[], kwargs: Kwargs): Dict {
 
 function toNamespace(args: readonly Value[], kwargs: Kwargs): Namespace {
   const made = new Namespace();
-  for (const [key, value] of toDict(args, kwargs).entries()) made.fields.set(toText(key), value);
+  for (const [key, value] of toDict(args, kwargs).entries()) made.set(toText(key), value);
   return made;
 }
 
@@ -84,7 +85,7 @@ export function createGlobals(strftime: (format: string) => string): ReadonlyMap
   ];
   return new Map([
     define("range", toRange),
-    define("dict", toDict),
+    ["dict", new Callable("dict", toDict, (name) => (name === "fromkeys" ? FROM_KEYS : undefined))],
     define("namespace", toNamespace),
     define("cycler", createCycler),
     define("joiner", ([mark], kwargs) => createJoiner(mark ?? kwargs.get("sep") ?? ", ")),

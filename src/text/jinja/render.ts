@@ -220,7 +220,7 @@ class Renderer {
       const owner = scope.get(target.name);
       if (!(owner instanceof Namespace))
         fail("TemplateRuntimeError", "cannot assign attribute on non-namespace object");
-      else owner.fields.set(target.field, value);
+      else owner.set(target.field, value);
     } else {
       const items = [...iterate(value)];
       const wanted = target.items.length;

@@ -133,6 +133,16 @@ export class Iter implements Iterable<Value> {
 /** `namespace(...)`: the one value whose attributes a template may set. */
 export class Namespace {
   readonly fields = new Map<string, Value>();
+  /** Refuses private names in transformers' words (5.23, `TemplateNamespace`). */
+  set(name: string, value: Value): void {
+    if (name.startsWith("_")) {
+      fail(
+        "SecurityError",
+        `Chat templates cannot store underscore-prefixed attributes on a namespace, but got '${name}'. Please rename the attribute.`,
+      );
+    }
+    this.fields.set(name, value);
+  }
 }
 
 export type Kwargs = ReadonlyMap<string, Value>;
