@@ -100,7 +100,7 @@ export const ConfigSchema = z.strictObject({
   maxInCpu: bytes
     .optional()
     .describe(
-      "Memory that the weights of one embedded replica may take, such as 1536MiB or 4G; the rest is read from disk layer by layer. Default: no limit.",
+      "Memory of one embedded replica, such as 1536MiB or 4G: never more of weights, and the whole process where one step lets it; the rest is read from disk layer by layer. Default: no limit.",
     ),
   maxQueue: integer(1, 1_000_000).default(4096).describe("Sequences that may wait in one embedded replica before 429."),
   maxQueuedTokens: integer(1, 1_000_000_000_000)

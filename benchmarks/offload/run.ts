@@ -1,13 +1,15 @@
 /**
  * A model in tiers against the same model in memory: time and CPU per token, memory, and whether the text is the same.
  * `bun benchmarks/offload/run.ts [--model DIR] [--share 4] [--tokens 32] [--rounds 5]`. Without a model it writes one of
- * random weights (about 100 M parameters, bf16) into a temporary directory. Two gateways, one with all weights in memory
- * and one with `--max-in-cpu` of a share of them, take turns; the figures are medians of the rounds. Linux only.
+ * random weights (258 M parameters, bf16) into a temporary directory. Two gateways, one with all weights in memory
+ * and one with `--max-in-cpu` of a share of them, take turns; the figures are medians of the rounds. Fails when the texts
+ * differ, or when the worker in tiers takes more than its budget and a fifth, from its start to the end. Linux only.
  */
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { writeRandomLlama } from "./random-llama.ts";
@@ -106,6 +108,9 @@ function mapped(pid: number): number {
   }
   return sum;
 }
+/** The most that a process ever took. */
+const highest = (pid: number): number =>
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 const median = (list: readonly number[]): number =>
   list.toSorted((x, y) => x - y)[Math.floor(list.length / 2)] ?? Number.NaN;
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
@@ -144,12 +149,12 @@ async function generate(url: string, batch: number): Promise<string> {
 const directory = values.model ?? mkdtempSync(join(tmpdir(), "tidegate-offload-"));
 if (values.model === undefined) {
   await writeRandomLlama(directory, {
-    hidden: 768,
-    inner: 2048,
-    layers: 12,
-    heads: 12,
+    hidden: 1024,
+    inner: 2816,
+    layers: 20,
+    heads: 16,
     kvHeads: 4,
-    vocabulary: 16_384,
+    vocabulary: 32_000,
   });
   const words = new URL("../../models/tide-nano/base/", import.meta.url);
   for (const name of ["tokenizer.json", "tokenizer_config.json"])
@@ -202,6 +207,11 @@ try {
   }
   const report = await tiers.residency();
   console.log(`same token ids: ${same}; page-ins per token ${(report.page_ins / report.tokens).toFixed(2)}`);
+  const share = highest(tiers.worker) / budget;
+  console.log(
+    `whole worker in tiers, from its start on: at most ${mebibytes(highest(tiers.worker))} MiB, ${(100 * share).toFixed(0)} % of the budget`,
+  );
+  if (!same || share > 1.2) process.exitCode = 1;
   for (const gateway of gateways) {
     const peak = most.get(gateway.name)!;
     await fetch(`${gateway.url}/sleep?level=1`, { method: "POST" });

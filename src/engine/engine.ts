@@ -162,6 +162,8 @@ export interface ResidencyReport {
   readonly tokens: number;
   /** Groups that are in memory only because of a `gather`. */
   readonly gathered: number;
+  /** Memory of the whole process that holds the weights (RSS); absent = not measured. */
+  readonly processBytes?: number;
 }
 
 /** A report without its groups. */

@@ -15,7 +15,7 @@ export interface SnapshotFacts {
 /** What an engine last said of its weights, in the API's words. */
 export function toResidency(summary: ResidencySummary | null): ServerResidency | null {
   if (summary === null) return null;
-  const { bytes, budgetBytes, pageIns, tokens, gathered } = summary;
+  const { bytes, budgetBytes, pageIns, tokens, gathered, processBytes } = summary;
   return {
     bytes: { ...bytes },
     budget_bytes: budgetBytes ?? null,
@@ -23,6 +23,7 @@ export function toResidency(summary: ResidencySummary | null): ServerResidency |
     tokens,
     page_ins_per_token: tokens === 0 ? null : pageIns / tokens,
     gathered,
+    process_bytes: processBytes ?? null,
   };
 }
 

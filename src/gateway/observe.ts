@@ -54,6 +54,9 @@ export function observeGateway(
     "Sequences that left the KV cache for others and were recomputed, since the worker started.",
     ["replica"],
   );
+  const workers = metrics.gauge("tidegate_worker_resident_bytes", "Resident memory of an embedded replica's worker.", [
+    "replica",
+  ]);
   const open = metrics.gauge("tidegate_forwarded_streams", "Upstream streams that are passed on now.");
   const info = metrics.gauge("tidegate_info", "Always 1; the labels tell the runtime.", ["runtime"]);
   const memory = metrics.gauge("process_resident_memory_bytes", "Resident memory of the gateway process.");
@@ -75,6 +78,7 @@ export function observeGateway(
       }
       pageIns.set({ replica: id }, summary?.pageIns ?? 0);
       computed.set({ replica: id }, summary?.tokens ?? 0);
+      workers.set({ replica: id }, summary?.processBytes ?? 0);
     }
     const usage = ports.usage?.();
     if (usage === undefined) return;

@@ -1,6 +1,7 @@
 /** Reads one initializer of a decoder's graph: its checkpoint tensors one after the other, in the kernel's layout. */
 import { placeHeads } from "./graph/pad-heads.ts";
 import type { WeightPlanEntry } from "./graph/weight-plan.ts";
+import { freeMemory } from "./native/memory.ts";
 import type { TensorSource } from "./read-weights.ts";
 
 /** Elements of a shape. */
@@ -26,6 +27,7 @@ export async function readEntry(
       const plain = new Float32Array(size);
       onBytes(await source.read(name, plain));
       placeHeads(plain, shape[1] ?? 1, target.subarray(offset), entry.padding);
+      freeMemory(plain);
       offset += (size / entry.padding.headDim) * entry.padding.kernelHeadDim;
     }
   }

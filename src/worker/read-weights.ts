@@ -13,6 +13,7 @@ import { type GgmlBlockType, type GgmlType, isBlockType, isGgmlType } from "../t
 import { openWeights } from "../tensor/weights.ts";
 import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
+import { freeMemory } from "./native/memory.ts";
 
 /** Takes a tensor's values piece by piece; a Float32Array is one. */
 export interface ValueSink {
@@ -187,6 +188,8 @@ export async function openTensorSource(options: {
           if (order === undefined) target.set(values, done);
           else placeRows(values, target, { columns, from: done, order });
           done += values.length;
+          // The collector sees a small object; what it holds may be all that a budget leaves.
+          freeMemory(values);
         });
       },
       blockType: (name) => toBlockType(entryOf(name).dtype),

@@ -51,6 +51,20 @@ describe("planTiers", () => {
     const named = refusal(() => planTiers(MODEL, { maxInCpuBytes: 120, groups: { head: "cpu" } }));
     assert.equal(named.details.missingBytes, 20);
   });
+  test("the whole process stays within the budget where one step lets it", () => {
+    const plan = (budget: number, process: number, model: number) => {
+      const { tiers } = planTiers(MODEL, { maxInCpuBytes: budget, bufferCount: 1 }, { process, model });
+      return [...tiers].filter(([, tier]) => tier === "cpu").map(([name]) => name);
+    };
+    // 1.1 × 280 = 308: of it 100 for a piece, the rest for what is kept.
+    assert.deepEqual(plan(280, 0, 0), ["embed", "layers.0"]);
+    assert.deepEqual(plan(280, 60, 60), ["embed"]);
+    assert.deepEqual(plan(280, 100, 100), []);
+    // Not even one step beside the program: then the program is left out of the account.
+    assert.deepEqual(plan(280, 250, 60), ["embed", "head"]);
+    // Nor beside what the model computes with: the budget can only mean the weights.
+    assert.deepEqual(plan(280, 250, 250), ["embed", "layers.0"]);
+  });
   test("never more than the budget, and the missing bytes are exactly enough", () => {
     const sizes = fc.array(fc.nat({ max: 1000 }), { minLength: 3, maxLength: 12 });
     const tier = fc.constantFrom("cpu", "disk", undefined);

@@ -16,13 +16,14 @@ export const ServerResidency = z
     bytes: z
       .object({ device: byteCount, cpu: byteCount, disk: byteCount })
       .meta({ description: "Weights by tier, as float32, every byte once. On a CPU device and cpu are one: cpu." }),
-    budget_bytes: byteCount
-      .nullable()
-      .meta({ description: "Memory that weights may take (`--max-in-cpu`); null: no limit." }),
+    budget_bytes: byteCount.nullable().meta({ description: "The memory budget (`--max-in-cpu`); null: no limit." }),
     page_ins: byteCount.meta({ description: "Groups of weights read from disk for a step, since the worker started." }),
     tokens: byteCount.meta({ description: "Tokens computed since the worker started, of prompts and of outputs." }),
     page_ins_per_token: z.number().min(0).nullable().meta({ description: "null before the first token." }),
     gathered: byteCount.meta({ description: "Groups that are in memory only for a generation lease." }),
+    process_bytes: byteCount
+      .nullable()
+      .meta({ description: "Resident memory of the worker: weights, KV cache, the program; null: not measured." }),
   })
   .meta({ id: "ServerResidency" });
 export type ServerResidency = z.infer<typeof ServerResidency>;

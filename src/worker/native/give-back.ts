@@ -1,4 +1,5 @@
-/** Makes freed memory leave the process: what the collector holds, then what the C library keeps for later. */
+/** Makes memory leave the process that it can do without: what the collector holds, what the C library keeps, code. */
+import { dropCodePages } from "./code-pages.ts";
 import { trimHeap } from "./mapping.ts";
 
 /** Blocks for some milliseconds. On a runtime whose collector cannot be asked, JavaScript's own garbage stays a while. */
@@ -6,4 +7,5 @@ export function giveMemoryBack(): void {
   const { Bun: bun } = globalThis as { Bun?: { readonly gc?: (force: boolean) => void } };
   bun?.gc?.(true);
   trimHeap();
+  dropCodePages();
 }

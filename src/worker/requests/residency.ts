@@ -2,6 +2,7 @@
  * Where the served weights are: on disk or in memory, gathered, asleep. One change at a time, each between two steps;
  * models that must be loaded in another form are loaded beside the one that serves.
  */
+import process from "node:process";
 import type { ResidencyDirective, ResidencyReport } from "../../engine/engine.ts";
 import { GatewayError } from "../../errors.ts";
 import type { LoadedModel } from "../batch-types.ts";
@@ -31,10 +32,14 @@ export class WeightResidency {
   constructor(weights: ServedWeights, scheduler: Scheduler) {
     this.#weights = weights;
     this.#scheduler = scheduler;
-    weights.model.residency?.wake();
+    this.#serve(weights.model);
   }
 
   report(): ResidencyReport {
+    return { ...this.#reportWeights(), processBytes: process.memoryUsage.rss() };
+  }
+
+  #reportWeights(): ResidencyReport {
     const { model, directive } = this.#weights;
     const tokens = this.#past.tokens + (model.computedTokens?.() ?? 0);
     const { pageIns } = this.#past;
@@ -184,6 +189,8 @@ export class WeightResidency {
 
   #serve({ residency }: LoadedModel): void {
     if (residency === undefined) return;
+    // What loading left behind.
+    giveMemoryBack();
     residency.wake();
     if (this.#gathered === null) return;
     try {

@@ -2,10 +2,11 @@
 import type { ResidencyDirective } from "../../engine/engine.ts";
 import { type MatrixForm, matrixBytes } from "../graph/coded-matrix.ts";
 import { EMBEDDING, HEAD, type WeightPlanEntry } from "../graph/weight-plan.ts";
+import { slotBytes } from "../kv-cache.ts";
 import type { ModelConfig } from "../model-config.ts";
 import { toPages } from "../native/mapping.ts";
 import { toElements } from "../read-entry.ts";
-import { type GroupSize, planTiers } from "./plan-tiers.ts";
+import { type Beside, type GroupSize, planTiers, toLeastBytes, toRooms } from "./plan-tiers.ts";
 import { type Granularity, groupOf, toGroupNames } from "./slice-graph.ts";
 
 /** Columns that the packed form of a matrix is rounded up to (MLAS, `MlasGemmPackBSize` of ONNX Runtime 1.30). */
@@ -19,6 +20,15 @@ export function toLookupBytes({ vocabSize, hiddenSize }: ModelConfig): number {
   const row = hiddenSize * 4;
   return Math.min(toPages(vocabSize * row), LOOKUP_ROWS * (toPages(row) + toPages(1)));
 }
+
+/** Tokens of a prompt that are computed at a time (batch.ts). */
+const PREFILL_PIECE = 256;
+/** Bun's worker with its libraries, idle code given back; the other runtimes': measured 60 and 105 MiB. */
+const BUN_BYTES = 64 * 2 ** 20;
+const PROCESS_BYTES = 112 * 2 ** 20;
+/** Prefixes kept for reuse beside weights in tiers: a small part of the budget, 16 MiB at most. */
+export const toPrefixBytes = ({ maxInCpuBytes }: ResidencyDirective): number =>
+  Math.min(16 * 2 ** 20, Math.floor((maxInCpuBytes ?? Number.POSITIVE_INFINITY) / 16));
 
 export interface Cut {
   readonly granularity: Granularity;
@@ -67,20 +77,41 @@ function toSizes(config: ModelConfig, plan: readonly WeightPlanEntry[], granular
 }
 
 /**
- * The coarsest cut whose largest piece fits the budget.
+ * What a worker with weights in tiers takes beside them: the program; what a piece of a prompt computes, one sequence of
+ * full length in the KV cache, prefixes. Said from constants, so that the same budget gives the same tiers always.
+ */
+export function toBeside(config: ModelConfig, positions: number, directive: ResidencyDirective): Beside {
+  const { heads, intermediateSize, hiddenSize } = config;
+  const activations = 4 * PREFILL_PIECE * (heads * positions + 3 * intermediateSize + 6 * hiddenSize);
+  return {
+    process: "Bun" in globalThis ? BUN_BYTES : PROCESS_BYTES,
+    model: activations + slotBytes(config, positions) + toPrefixBytes(directive),
+  };
+}
+
+/**
+ * The coarsest cut that stays in the smallest of `toRooms` that any cut stays in.
  *
  * @throws GatewayError `limit_exceeded` with the bytes that are missing where none fits
  */
-export function chooseCut(config: ModelConfig, plan: readonly WeightPlanEntry[], directive: ResidencyDirective): Cut {
-  const coarse = toSizes(config, plan, "layer");
-  try {
-    planTiers(coarse.sizes, directive);
-    return { granularity: "layer", headRows: coarse.headRows };
-  } catch {
-    const fine = toSizes(config, plan, "matrix");
-    planTiers(fine.sizes, directive);
-    return { granularity: "matrix", headRows: fine.headRows };
+export function chooseCut(
+  config: ModelConfig,
+  plan: readonly WeightPlanEntry[],
+  directive: ResidencyDirective,
+  beside?: Beside,
+): Cut {
+  const cuts = (["layer", "matrix"] as const).map((granularity) => {
+    const { sizes, headRows } = toSizes(config, plan, granularity);
+    return { granularity, headRows, sizes, needs: toLeastBytes(sizes, directive) };
+  });
+  const budget = directive.maxInCpuBytes ?? Number.POSITIVE_INFINITY;
+  for (const room of toRooms(directive, beside)) {
+    const cut = cuts.find(({ needs }) => needs <= Math.min(room, budget));
+    if (cut !== undefined) return { granularity: cut.granularity, headRows: cut.headRows };
   }
+  const { sizes, granularity, headRows } = cuts[1]!;
+  planTiers(sizes, directive);
+  return { granularity, headRows };
 }
 
 /**

@@ -8,13 +8,14 @@ import type { ResidencyDirective } from "../../engine/engine.ts";
 import { buildDecoderGraph } from "../graph/decoder-graph.ts";
 import { toWeightPlan, type WeightPlanEntry } from "../graph/weight-plan.ts";
 import type { ModelConfig } from "../model-config.ts";
+import { giveMemoryBack } from "../native/give-back.ts";
 import { copyTo, openLibc, Region, Spool } from "../native/mapping.ts";
-import { pinnedFloat32 } from "../native/memory.ts";
+import { freeMemory, pinnedFloat32 } from "../native/memory.ts";
 import { type OnnxRuntime, type OrtTensor, openOnnxRuntime } from "../native/onnxruntime.ts";
 import { readEntry, toElements } from "../read-entry.ts";
 import type { TensorSource, ValueSink } from "../read-weights.ts";
 import { Decoder } from "../session.ts";
-import { chooseCut, toLookupBytes, toModelBytes } from "./estimate.ts";
+import { chooseCut, toBeside, toLookupBytes, toModelBytes } from "./estimate.ts";
 import { LayeredRunner } from "./layered-runner.ts";
 import { createPiece, type Piece, type PieceWeight } from "./piece.ts";
 import { checkDirective } from "./plan-tiers.ts";
@@ -90,6 +91,7 @@ class LayeredLoad {
         const values = pinnedFloat32(toElements(entry.dims));
         await readEntry(entry, source, values, this.#count);
         copyTo(address, values);
+        freeMemory(values);
         return;
       }
       let offset = 0;
@@ -146,6 +148,7 @@ class LayeredLoad {
         return { name, bytes: bytes.get(name)!, regions: [table], piece: toLookupBytes(config) };
       }),
       directive,
+      (wish) => toBeside(config, positions, wish),
     );
     const runner = new LayeredRunner(this.#runtime, {
       pieces: this.#pieces,
@@ -179,9 +182,10 @@ class LayeredLoad {
 export async function loadLayered(options: LayeredOptions): Promise<Layered> {
   const { config, positions, directive } = options;
   openLibc();
+  giveMemoryBack();
   checkDirective(directive, toGroupNames(config.layers));
   const plan = toWeightPlan(config);
-  const cut = chooseCut(config, plan, directive);
+  const cut = chooseCut(config, plan, directive, toBeside(config, positions, directive));
   const { graph } = buildDecoderGraph(config, positions);
   const sliced = sliceGraph(graph, plan, {
     ...cut,

@@ -30,6 +30,25 @@ export const isPlain = (directive: ResidencyDirective): boolean =>
   directive.pinMemory !== true &&
   !Object.values(directive.groups ?? {}).includes("disk");
 
+/** Bytes that a worker takes beside the weights: the bare program, and what the model computes with. */
+export interface Beside {
+  readonly process: number;
+  readonly model: number;
+}
+
+/** The process may be larger than its budget by this share: what it takes beside the weights is an estimate. */
+const TOLERANCE = 0.1;
+
+/**
+ * Bytes of weights that a process may hold at a time: so many that all of it stays within the budget; where that is not
+ * even enough for one step, so many that all stays within it but the bare program; else all that the budget says.
+ */
+export function toRooms({ maxInCpuBytes }: ResidencyDirective, beside: Beside | undefined): readonly number[] {
+  if (maxInCpuBytes === undefined || beside === undefined) return [Number.POSITIVE_INFINITY];
+  const forModel = (1 + TOLERANCE) * maxInCpuBytes - beside.model;
+  return [forModel - beside.process, forModel, Number.POSITIVE_INFINITY];
+}
+
 /** Refuses what no model could follow. Throws GatewayError `invalid_value` naming the field. */
 export function checkDirective(directive: ResidencyDirective, names: readonly string[]): void {
   const { maxInCpuBytes, maxGatheredBytes, bufferCount } = directive;
@@ -65,23 +84,38 @@ const largest = (groups: readonly GroupSize[]): GroupSize | undefined =>
 
 const sum = (groups: readonly GroupSize[]) => groups.reduce((total, { bytes }) => total + bytes, 0);
 
+const isKept = ({ groups }: ResidencyDirective, { name }: GroupSize): boolean =>
+  groups?.[name] === "cpu" || groups?.[name] === "device";
+
+/** Bytes of weights in memory at a time when no more is kept than the directive names. */
+export function toLeastBytes(groups: readonly GroupSize[], directive: ResidencyDirective): number {
+  const kept = groups.filter((group) => isKept(directive, group));
+  return sum(kept) + (largest(groups.filter((group) => !isKept(directive, group)))?.piece ?? 0);
+}
+
 /**
  * Chooses the tiers: what the directive names, then as much as fits beside the buffers, in the order of use.
  *
+ * @param beside what the worker takes besides: see `toRooms`
  * @throws GatewayError `limit_exceeded` with `details.missingBytes` when one step does not fit the budget
  */
-export function planTiers(groups: readonly GroupSize[], directive: ResidencyDirective): TierPlan {
+export function planTiers(groups: readonly GroupSize[], directive: ResidencyDirective, beside?: Beside): TierPlan {
   const budget = directive.maxInCpuBytes ?? Number.POSITIVE_INFINITY;
   const asked = (group: GroupSize): Tier | undefined => directive.groups?.[group.name];
-  const kept = new Set(groups.filter((group) => asked(group) === "cpu" || asked(group) === "device"));
+  const kept = new Set(groups.filter((group) => isKept(directive, group)));
   const free = groups.filter((group) => asked(group) === undefined);
   const streamed = () => groups.filter((group) => !kept.has(group));
 
-  const takesAll = [...kept, ...free];
-  const rest = groups.filter((group) => asked(group) === "disk");
-  if (sum(takesAll) + (largest(rest)?.piece ?? 0) <= budget) for (const group of free) kept.add(group);
   const piece = () => largest(streamed())?.piece ?? 0;
-  const least = sum([...kept]) + piece();
+  const least = toLeastBytes(groups, directive);
+  // Pieces that are read ahead are the operating system's; one at a time is the process's own.
+  const limit = toRooms(directive, beside).find((room) => least <= room) ?? Number.POSITIVE_INFINITY;
+  const fits = (bytes: number, buffers: number) =>
+    bytes + buffers * piece() <= budget && bytes + Math.min(1, buffers) * piece() <= limit;
+  const rest = groups.filter((group) => asked(group) === "disk");
+  const all = [...kept, ...free];
+  const restPiece = largest(rest)?.piece ?? 0;
+  if (sum(all) + restPiece <= Math.min(budget, limit)) for (const group of free) kept.add(group);
   if (least > budget) {
     const group = largest(streamed());
     const parts = [
@@ -95,10 +129,10 @@ export function planTiers(groups: readonly GroupSize[], directive: ResidencyDire
     );
   }
   let buffers = streamed().length === 0 ? 0 : (directive.bufferCount ?? DEFAULT_BUFFERS);
-  while (buffers > 1 && sum([...kept]) + buffers * piece() > budget) buffers -= 1;
+  while (buffers > 1 && !fits(sum([...kept]), buffers)) buffers -= 1;
   for (const group of free) {
     if (kept.has(group)) continue;
-    if (sum([...kept]) + group.bytes + buffers * piece() <= budget) kept.add(group);
+    if (fits(sum([...kept]) + group.bytes, buffers)) kept.add(group);
   }
   if (streamed().length === 0) buffers = 0;
   return {

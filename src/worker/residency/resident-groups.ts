@@ -7,7 +7,7 @@ import { GatewayError } from "../../errors.ts";
 import type { ModelReport, ModelResidency } from "../batch-types.ts";
 import type { Region } from "../native/mapping.ts";
 import { availableBytes } from "./available.ts";
-import { checkDirective, type GroupSize, planTiers, type TierPlan, unknownGroup } from "./plan-tiers.ts";
+import { type Beside, checkDirective, type GroupSize, planTiers, type TierPlan, unknownGroup } from "./plan-tiers.ts";
 
 /** One group as it was loaded. */
 export interface LoadedGroup {
@@ -24,6 +24,7 @@ export interface LoadedGroup {
 export class ResidentGroups implements ModelResidency {
   readonly #groups: readonly LoadedGroup[];
   readonly #sizes: readonly GroupSize[];
+  readonly #beside: (directive: ResidencyDirective) => Beside;
   readonly #inMemory = new Set<string>();
   #directive: ResidencyDirective;
   #plan: TierPlan;
@@ -31,16 +32,24 @@ export class ResidentGroups implements ModelResidency {
   #asleep = true;
   #pageIns = 0;
 
-  /** @throws GatewayError what `planTiers` throws */
-  constructor(groups: readonly LoadedGroup[], directive: ResidencyDirective) {
+  /**
+   * @param beside what the process takes beside the weights under a directive
+   * @throws GatewayError what `planTiers` throws
+   */
+  constructor(
+    groups: readonly LoadedGroup[],
+    directive: ResidencyDirective,
+    beside: (directive: ResidencyDirective) => Beside,
+  ) {
     this.#groups = groups;
     this.#sizes = groups.map(({ name, regions, piece }) => ({
       name,
       bytes: regions.reduce((sum, region) => sum + region.bytes, 0),
       piece: piece ?? Math.max(0, ...regions.map((region) => region.bytes)),
     }));
+    this.#beside = beside;
     this.#directive = directive;
-    this.#plan = planTiers(this.#sizes, directive);
+    this.#plan = planTiers(this.#sizes, directive, beside(directive));
   }
 
   get #names(): readonly string[] {
@@ -65,7 +74,7 @@ export class ResidentGroups implements ModelResidency {
   /** Throws GatewayError `limit_exceeded`, `invalid_value`; nothing has changed then. */
   apply(directive: ResidencyDirective): void {
     checkDirective(directive, this.#names);
-    this.#plan = planTiers(this.#sizes, directive);
+    this.#plan = planTiers(this.#sizes, directive, this.#beside(directive));
     this.#directive = directive;
     this.#settle();
   }
