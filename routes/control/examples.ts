@@ -17,6 +17,7 @@ export const SERVER_EXAMPLE = {
   residency: {
     bytes: { device: 0, cpu: 984_576, disk: 3_214_336 },
     budget_bytes: 1_048_576,
+    process_bytes: 92_274_688,
     page_ins: 1240,
     tokens: 310,
     page_ins_per_token: 4,
