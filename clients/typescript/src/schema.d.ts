@@ -2405,7 +2405,7 @@ export interface components {
                     cpu: number;
                     disk: number;
                 };
-                /** @description Memory that weights may take (`--max-in-cpu`); null: no limit. */
+                /** @description The memory budget (`--max-in-cpu`); null: no limit. */
                 budget_bytes: number | null;
                 /** @description Groups of weights read from disk for a step, since the worker started. */
                 page_ins: number;
@@ -2415,6 +2415,8 @@ export interface components {
                 page_ins_per_token: number | null;
                 /** @description Groups that are in memory only for a generation lease. */
                 gathered: number;
+                /** @description Resident memory of the worker: weights, KV cache, the program; null: not measured. */
+                process_bytes: number | null;
             } | null;
             details: {
                 [key: string]: string | number | boolean | null;
@@ -7376,6 +7378,7 @@ export interface operations {
                      *               "disk": 3214336
                      *             },
                      *             "budget_bytes": 1048576,
+                     *             "process_bytes": 92274688,
                      *             "page_ins": 1240,
                      *             "tokens": 310,
                      *             "page_ins_per_token": 4,
@@ -7492,6 +7495,7 @@ export interface operations {
                      *               "disk": 3214336
                      *             },
                      *             "budget_bytes": 1048576,
+                     *             "process_bytes": 92274688,
                      *             "page_ins": 1240,
                      *             "tokens": 310,
                      *             "page_ins_per_token": 4,
@@ -7734,6 +7738,7 @@ export interface operations {
                      *           "disk": 3214336
                      *         },
                      *         "budget_bytes": 1048576,
+                     *         "process_bytes": 92274688,
                      *         "page_ins": 1240,
                      *         "tokens": 310,
                      *         "page_ins_per_token": 4,
@@ -7954,6 +7959,7 @@ export interface operations {
                      *           "disk": 3214336
                      *         },
                      *         "budget_bytes": 1048576,
+                     *         "process_bytes": 92274688,
                      *         "page_ins": 1240,
                      *         "tokens": 310,
                      *         "page_ins_per_token": 4,

@@ -19,11 +19,12 @@ class ServerResidencyType0:
     Attributes:
         bytes_ (ServerResidencyType0Bytes): Weights by tier, as float32, every byte once. On a CPU device and cpu are
             one: cpu.
-        budget_bytes (int | None): Memory that weights may take (`--max-in-cpu`); null: no limit.
+        budget_bytes (int | None): The memory budget (`--max-in-cpu`); null: no limit.
         page_ins (int): Groups of weights read from disk for a step, since the worker started.
         tokens (int): Tokens computed since the worker started, of prompts and of outputs.
         page_ins_per_token (float | None): null before the first token.
         gathered (int): Groups that are in memory only for a generation lease.
+        process_bytes (int | None): Resident memory of the worker: weights, KV cache, the program; null: not measured.
     """
 
     bytes_: ServerResidencyType0Bytes
@@ -32,6 +33,7 @@ class ServerResidencyType0:
     tokens: int
     page_ins_per_token: float | None
     gathered: int
+    process_bytes: int | None
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +51,9 @@ class ServerResidencyType0:
 
         gathered = self.gathered
 
+        process_bytes: int | None
+        process_bytes = self.process_bytes
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -59,6 +64,7 @@ class ServerResidencyType0:
                 "tokens": tokens,
                 "page_ins_per_token": page_ins_per_token,
                 "gathered": gathered,
+                "process_bytes": process_bytes,
             }
         )
 
@@ -91,6 +97,13 @@ class ServerResidencyType0:
 
         gathered = d.pop("gathered")
 
+        def _parse_process_bytes(data: object) -> int | None:
+            if data is None:
+                return data
+            return cast(int | None, data)
+
+        process_bytes = _parse_process_bytes(d.pop("process_bytes"))
+
         server_residency_type_0 = cls(
             bytes_=bytes_,
             budget_bytes=budget_bytes,
@@ -98,6 +111,7 @@ class ServerResidencyType0:
             tokens=tokens,
             page_ins_per_token=page_ins_per_token,
             gathered=gathered,
+            process_bytes=process_bytes,
         )
 
         server_residency_type_0.additional_properties = d
