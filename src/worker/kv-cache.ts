@@ -95,9 +95,10 @@ export class KvCache {
     this.#releaseViews();
     const { kvHeads, kernelHeadDim: headDim } = this.#config;
     const span = this.positions * headDim;
+    const before = this.#arrays;
     this.#arrays = Array.from({ length: 2 * this.#config.layers }, (_, index) => {
       const grown = pinnedFloat32(next * this.#row);
-      const old = this.#arrays[index];
+      const old = before[index];
       if (old === undefined) return grown;
       for (const [slot, length] of kept.entries()) {
         for (let head = 0; head < kvHeads; head++) {
@@ -105,9 +106,10 @@ export class KvCache {
           grown.set(old.subarray(start, start + length * headDim), start);
         }
       }
-      freeMemory(old);
       return grown;
     });
+    // Not one by one: what is allocated next would lie in memory just freed, and be written with zeros from end to end.
+    for (const old of before) freeMemory(old);
     this.#slots = next;
     this.#touched = Array.from({ length: next }, (_, slot) => kept[slot] ?? 0);
   }

@@ -12,8 +12,6 @@ import type { MatrixForm } from "./graph/coded-matrix.ts";
 import { buildDecoderGraph, COS_TABLE, SIN_TABLE } from "./graph/decoder-graph.ts";
 import { toModelProto } from "./graph/onnx-proto.ts";
 import { toTensorParts, toWeightPlan, type WeightPlanEntry } from "./graph/weight-plan.ts";
-import { availableKvBytes } from "./kv-budget.ts";
-import { slotBytes } from "./kv-cache.ts";
 import { checkMemory } from "./memory-budget.ts";
 import { type ModelConfig, openModelConfig } from "./model-config.ts";
 import { showElsewhere } from "./native/assignments.ts";
@@ -22,7 +20,7 @@ import { type OrtTensor, openOnnxRuntime, type Provider } from "./native/onnxrun
 import { readEntry, toElements } from "./read-entry.ts";
 import { chooseHolding, type Quantize, readBlocks, roundMatrix } from "./read-matrix.ts";
 import { openTensorSource, type TensorSource } from "./read-weights.ts";
-import { toModelBytes, toPrefixBytes } from "./residency/estimate.ts";
+import { toModelBytes, toTieredCacheBytes } from "./residency/estimate.ts";
 import { loadLayered } from "./residency/load-layered.ts";
 import { isPlain } from "./residency/plan-tiers.ts";
 import { toLongestContext, toRotaryTables } from "./rope.ts";
@@ -133,10 +131,6 @@ function refuseTiers(
   );
 }
 
-/** The sequences' own cache, and few prefixes beside it: who keeps weights on disk is short of memory. */
-const toTieredKvBytes = (slots: number | undefined, slot: number, prefixes: number): number | undefined =>
-  slots === undefined ? undefined : Math.min(availableKvBytes(), slots * slot + prefixes);
-
 interface PlainOptions {
   readonly config: ModelConfig;
   readonly positions: number;
@@ -217,7 +211,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const checked = inMemory && limits !== undefined;
     const kvBytes = checked
       ? checkMemory(config, source, { quantize, positions, limits })
-      : toTieredKvBytes(limits?.slots, slotBytes(config, positions), toPrefixBytes(directive));
+      : toTieredCacheBytes(config, positions, directive, limits?.slots);
     const tables = createRotaryTables(config, positions);
     const { decoder, residency, forms, elsewhere } = inMemory
       ? await loadPlain({

@@ -2,6 +2,7 @@
 import type { ResidencyDirective } from "../../engine/engine.ts";
 import { type MatrixForm, matrixBytes } from "../graph/coded-matrix.ts";
 import { EMBEDDING, HEAD, type WeightPlanEntry } from "../graph/weight-plan.ts";
+import { availableKvBytes } from "../kv-budget.ts";
 import { slotBytes } from "../kv-cache.ts";
 import type { ModelConfig } from "../model-config.ts";
 import { toPages } from "../native/mapping.ts";
@@ -27,7 +28,7 @@ const PREFILL_PIECE = 256;
 const BUN_BYTES = 64 * 2 ** 20;
 const PROCESS_BYTES = 112 * 2 ** 20;
 /** Prefixes kept for reuse beside weights in tiers: a small part of the budget, 16 MiB at most. */
-export const toPrefixBytes = ({ maxInCpuBytes }: ResidencyDirective): number =>
+const toPrefixBytes = ({ maxInCpuBytes }: ResidencyDirective): number =>
   Math.min(16 * 2 ** 20, Math.floor((maxInCpuBytes ?? Number.POSITIVE_INFINITY) / 16));
 
 export interface Cut {
@@ -87,6 +88,25 @@ export function toBeside(config: ModelConfig, positions: number, directive: Resi
     process: "Bun" in globalThis ? BUN_BYTES : PROCESS_BYTES,
     model: activations + slotBytes(config, positions) + toPrefixBytes(directive),
   };
+}
+
+/**
+ * What the KV cache may take beside weights in tiers: where the budget is meant for the whole worker, what `toBeside` counts
+ * of it, and sequences that do not fit are recomputed; else all sequences at full length, as without tiers.
+ *
+ * @param slots sequences at a time; undefined: not known, and not decided here
+ */
+export function toTieredCacheBytes(
+  config: ModelConfig,
+  positions: number,
+  directive: ResidencyDirective,
+  slots: number | undefined,
+): number | undefined {
+  if (slots === undefined) return undefined;
+  const { process, model } = toBeside(config, positions, directive);
+  const whole = (directive.maxInCpuBytes ?? Number.POSITIVE_INFINITY) >= process + model;
+  const sequences = whole && directive.maxInCpuBytes !== undefined ? 1 : slots;
+  return Math.min(availableKvBytes(), sequences * slotBytes(config, positions) + toPrefixBytes(directive));
 }
 
 /**
