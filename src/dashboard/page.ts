@@ -27,6 +27,7 @@ export const DASHBOARD_PAGE: HtmlPage = {
 </form>
 <div id="content">
 <dl class="summary" id="summary"></dl>
+<section class="card trouble" id="trouble" role="alert" hidden></section>
 <section id="sync-section" hidden><h2>Latest weight sync</h2><div class="card" id="sync" aria-live="polite"></div></section>
 <section><h2>Replicas</h2><div class="cards" id="servers"></div></section>
 <section><h2>Weight versions</h2><div id="versions"></div></section>

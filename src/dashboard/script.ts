@@ -27,6 +27,8 @@ function el(tag, props, ...children) {
   for (const child of children) if (child !== null && child !== undefined) node.append(child);
   return node;
 }
+// What is absent is left out: replaceChildren itself would write the word "null".
+const fill = (node, ...children) => node.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
 const state = (word) => el("span", { class: "state", data: { tone: TONES[word] ?? "" } }, String(word));
 const short = (digest) => digest ? digest.replace(/^sha256:/, "").slice(0, 12) : "–";
 const digest = (value) => el("span", { class: "mono", title: value ?? "" }, short(value));
@@ -37,15 +39,15 @@ const when = (iso) => { const date = new Date(iso); return Number.isNaN(date.get
 const share = (done, total) => total > 0 ? Math.min(100, Math.round(100 * done / total)) : 0;
 
 function bar(done, total, word, label) {
-  const fill = el("i");
+  const part = el("i");
   const percent = word === "completed" ? 100 : share(done, total);
-  fill.style.width = percent + "%";
+  part.style.width = percent + "%";
   return el("div", { class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": "0", "aria-valuemax": "100",
-    "aria-valuenow": String(percent), data: { state: word } }, fill);
+    "aria-valuenow": String(percent), data: { state: word } }, part);
 }
 function facts(pairs) {
   const list = el("dl", { class: "facts" });
-  for (const [name, value] of pairs) list.append(el("dt", null, name), el("dd", null, value));
+  for (const [name, value] of pairs.filter(Boolean)) list.append(el("dt", null, name), el("dd", null, value));
   return list;
 }
 
@@ -54,17 +56,35 @@ function drawSummary() {
   const inFlight = fleet.servers.reduce((sum, server) => sum + server.in_flight, 0);
   const items = [["Fleet", state(fleet.state)], ["Weight version", number(fleet.weight_version)], ["Digest", digest(fleet.weight_digest)],
     ["Replicas", String(fleet.servers.length)], ["World size", number(fleet.world_size)], ["In flight", String(inFlight)]];
-  $("summary").replaceChildren(...items.map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))));
+  fill($("summary"), ...items.map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))));
+  drawTrouble();
+}
+// What a person must look at, with the call that mends it. A replica that loads or drains is on its way and not listed.
+const MENDS = { quarantined: (id) => "curl -X POST " + location.origin + "/api/servers/" + encodeURIComponent(id) + "/refit",
+  unreachable: (id) => "curl " + location.origin + "/api/servers/" + encodeURIComponent(id) };
+function drawTrouble() {
+  const ill = fleet.servers.filter((server) => MENDS[server.state]);
+  $("trouble").hidden = ill.length === 0;
+  if (ill.length === 0) return;
+  fill($("trouble"), el("h2", null, ill.length === 1 ? "One replica gets no requests" : ill.length + " replicas get no requests"),
+    ...ill.map((server) => el("div", { class: "ill" }, el("strong", null, server.id), " ", state(server.state),
+      el("p", null, server.last_error ?? "No reason was given."), el("code", null, MENDS[server.state](server.id) + (key ? ' -H "authorization: Bearer $KEY"' : "")))));
+}
+const waiting = (details) => typeof details.waiting_sequences === "number" && details.waiting_sequences > 0 ? ", " + details.waiting_sequences + " waiting" : "";
+function versionOf(server) {
+  if (server.weight_version === null || server.weight_version === fleet.weight_version) return number(server.weight_version);
+  return el("span", { class: "behind" }, String(server.weight_version) + ", the fleet is at " + fleet.weight_version);
 }
 function drawServers() {
   if (!fleet) return;
   const cards = fleet.servers.map((server) => el("article", { class: "card" },
     el("div", { class: "head" }, el("h3", null, server.id), state(server.state)),
-    facts([["Kind", server.kind + (server.url ? " · " + server.url : "")], ["Version", number(server.weight_version)],
-      ["Digest", digest(server.weight_digest)], ["In flight", number(server.in_flight)], ["World size", number(server.world_size)],
+    facts([["Kind", server.kind + (server.url ? " · " + server.url : "")], ["Version", versionOf(server)],
+      ["Digest", digest(server.weight_digest)], ["In flight", number(server.in_flight) + waiting(server.details)], ["World size", number(server.world_size)],
+      server.residency && server.residency.process_bytes ? ["Memory", bytes(server.residency.process_bytes)] : null,
       ["Models", server.models.join(", ") || "–"]]),
     server.last_error ? el("p", { class: "error" }, server.last_error) : null));
-  $("servers").replaceChildren(...(cards.length ? cards : [el("p", { class: "soft" }, "No replica is attached. POST /api/servers adds one.")]));
+  fill($("servers"), ...(cards.length ? cards : [el("p", { class: "soft" }, "No replica is attached. POST /api/servers adds one.")]));
 }
 function drawSync() {
   $("sync-section").hidden = !sync;
@@ -73,7 +93,7 @@ function drawSync() {
   const past = (index) => sync.state === "completed" || index < at ? "past" : index === at ? "now" : "ahead";
   const rows = sync.servers.map((server) => el("div", null, el("span", null, server.id),
     bar(server.bytes_done, server.bytes_total, server.phase === "switched" ? "completed" : sync.state, server.id), el("span", null, server.phase)));
-  $("sync").replaceChildren(
+  fill($("sync"),
     el("div", { class: "head" }, el("h3", null, "Version " + sync.version + (sync.label ? " · " + sync.label : "")), state(sync.state)),
     bar(sync.bytes_done, sync.bytes_total, sync.state, "Weight sync"),
     el("div", { class: "soft" }, bytes(sync.bytes_done) + " of " + bytes(sync.bytes_total) + " · " + sync.source.kind + " · " + sync.id),
@@ -88,9 +108,9 @@ function table(headings, rows, empty) {
     el("tbody", null, ...rows.map((cells) => el("tr", null, ...cells.map((cell, index) => el("td", { class: headings[index][1] }, cell)))))));
 }
 function drawHistory() {
-  $("versions").replaceChildren(table([["Version"], ["Label"], ["Digest", "wide"], ["Since"], ["By"], ["How", "wide"]],
+  fill($("versions"), table([["Version"], ["Label"], ["Digest", "wide"], ["Since"], ["By"], ["How", "wide"]],
     versions.map((one) => [String(one.version), one.label ?? "–", digest(one.digest), when(one.created_at), one.created_by, one.source]), "No version yet."));
-  $("syncs").replaceChildren(table([["Sync", "wide"], ["Version"], ["State"], ["Started"], ["Outcome"]],
+  fill($("syncs"), table([["Sync", "wide"], ["Version"], ["State"], ["Started"], ["Outcome"]],
     syncs.map((one) => [el("span", { class: "mono" }, one.id), String(one.version), state(one.state), when(one.created_at),
       one.error ? one.error.code + ": " + one.error.message : one.label ?? "–"]), "No weight sync yet."));
 }
@@ -120,9 +140,10 @@ function take(event) {
     drawSummary(); drawServers();
   }
   if (event.type === "sync") {
-    const over = event.sync.state !== "running" && (!sync || sync.id !== event.sync.id || sync.state === "running");
+    // The tables change when a sync begins and when it ends, not with each of its bytes.
+    const turned = !sync || sync.id !== event.sync.id || sync.state !== event.sync.state;
     sync = event.sync; drawSync();
-    if (over) loadHistory().catch(() => {});
+    if (turned) loadHistory().catch(() => {});
   }
 }
 async function follow() {
@@ -143,6 +164,11 @@ async function follow() {
   }
 }
 function live(on, word) { $("live").dataset.on = on ? "yes" : "no"; $("live").textContent = word; }
+// Requests in flight and memory change without an event: ask now and then, while somebody looks.
+setInterval(async () => {
+  if (document.hidden || $("live").dataset.on !== "yes") return;
+  try { fleet = await (await ask("/api/fleet")).json(); drawSummary(); drawServers(); } catch { /* the feed says so */ }
+}, 3000);
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 async function run() {
   for (let failures = 0; ; ) {

@@ -57,6 +57,11 @@ h2 { font-size: 1rem; margin: 2.25rem 0 .75rem; }
 .facts { display: grid; grid-template-columns: auto 1fr; gap: .2rem .9rem; margin: .75rem 0 0; font-size: .9rem; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; text-align: right; }
+.facts .behind { color: var(--warn); }
+.trouble { border-color: var(--bad); margin-top: 1.25rem; }
+.trouble h2 { margin: 0 0 .5rem; color: var(--bad); }
+.trouble .ill + .ill { margin-top: .9rem; }
+.trouble p { margin: .2rem 0 .35rem; font-size: .9rem; overflow-wrap: anywhere; }
 .error { color: var(--bad); font-size: .88rem; margin: .7rem 0 0; overflow-wrap: anywhere; }
 .bar { height: .5rem; border-radius: 1rem; background: var(--tide-soft); overflow: hidden; margin: .6rem 0 .3rem; }
 .bar i { display: block; height: 100%; width: 0; border-radius: inherit; background: var(--tide); transition: width .25s ease-out; }
@@ -86,6 +91,7 @@ nav.side { position: sticky; top: 0; align-self: start; max-height: 100vh; overf
 nav.side h2 { font-size: .8rem; color: var(--soft); margin: 1.25rem 0 .35rem; font-weight: 600; }
 nav.side ul { list-style: none; margin: 0; padding: 0; }
 nav.side a { display: block; padding: .14rem 0; color: var(--ink); text-decoration: none; overflow-wrap: anywhere; }
+nav.side .method { margin-right: .35rem; }
 nav.side a:hover { color: var(--tide); text-decoration: underline; }
 main { padding: 1.75rem 1.25rem 4rem; min-width: 0; }
 main > section > h2 { font-size: 1.4rem; margin: 3rem 0 .25rem; }

@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { binaryOf } from "../../scripts/runtimes.mjs";
 import { bridge } from "./bridge.mjs";
+import { dashboard } from "./dashboard.mjs";
 import { vllmSync } from "./vllm-sync/run.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -169,6 +170,7 @@ try {
       for (const server of servers) await stop(server);
     }
   }
+  if (wanted("dashboard")) await dashboard({ start, startGateway, waitFor, stop, count, root, repository });
   if (wanted("bridge")) await bridge({ run, start, waitFor, stop, count, pytest, root, repository, started });
   if (wanted("vllm")) {
     const upstreamUrl = "http://127.0.0.1:18100";

@@ -32,6 +32,6 @@ for version in 0.16.0 0.17.0 1.9.0 1.10.0; do
   [ -d "$root/trl-$version/trl" ] || "$py" -m pip install -q --no-deps --target "$root/trl-$version" "trl==$version"
 done
 
-# The Node client, in a folder of its own.
-npm install --prefix "$root/node" --no-audit --no-fund --silent openai@7.57.0
+# The Node client, in a folder of its own, and what drives Chromium (which the part `dashboard` takes from the machine).
+npm install --prefix "$root/node" --no-audit --no-fund --silent openai@7.57.0 puppeteer-core@24.43.1
 echo "ready: $root"
