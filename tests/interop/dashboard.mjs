@@ -211,7 +211,7 @@ async function fenced({ start, startGateway, waitFor, stop, check, expect, shoot
       expect(told.ok && (await told.json()).id === "vllm-0", `the call in ${text} answers ${told.status}`);
       servers[0] = startFake(fakes[0]);
       await page.waitForSelector("#trouble[hidden]", { timeout: 20_000 });
-      await waitForText(page, "#servers", /vllm-0\s+ready[^]*?Version\s+1\s/, "the server that came back");
+      await waitForText(page, "#servers", /vllm-0\s+ready[\s\S]*?Version\s+1\s/, "the server that came back");
       await shoot(page, "6-back");
     },
   );
