@@ -3,6 +3,7 @@
  * Pure: reading files, arguments and environment is the platform's and the CLI's work.
  */
 import { z } from "zod";
+import { TOOL_PARSERS } from "./contract/openai/tool-parsers.ts";
 import { PoolerConfigField } from "./contract/pooler.ts";
 import { SCOPES } from "./contract/scopes.ts";
 import { GatewayError, showValue } from "./errors.ts";
@@ -112,6 +113,13 @@ export const ConfigSchema = z.strictObject({
   trustRequestChatTemplate: flag
     .default(false)
     .describe("Let requests bring a chat_template of their own; embedded replicas refuse it otherwise."),
+  enableAutoToolChoice: flag
+    .default(false)
+    .describe("Let embedded replicas call tools of their own accord (tool_choice auto); needs --tool-call-parser."),
+  toolCallParser: z
+    .enum(TOOL_PARSERS)
+    .optional()
+    .describe("Format in which the embedded model writes tool calls, by vLLM's name."),
   upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
   upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
   upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),
@@ -224,6 +232,13 @@ export function parseConfig(values: Readonly<Record<string, unknown>>): Config {
       `--host ${config.host} is reachable from other machines, and no API key is set: anyone could replace the weights. ` +
         "Add --api-key NAME=KEY (or TIDEGATE_API_KEY), or --allow-unauthenticated if the network itself is trusted, or keep --host 127.0.0.1.",
       { param: "host" },
+    );
+  }
+  if (config.enableAutoToolChoice && config.toolCallParser === undefined) {
+    throw new GatewayError(
+      "invalid_value",
+      `--enable-auto-tool-choice requires --tool-call-parser: one of ${TOOL_PARSERS.join(", ")}.`,
+      { param: "enableAutoToolChoice without toolCallParser" },
     );
   }
   if (config.quantize === "int4" && !config.acceptLoss) {

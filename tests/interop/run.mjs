@@ -107,7 +107,9 @@ try {
   }
   const trained = join(repository, "models/tide-nano/trained");
   if (["openai", "trl", "fuzz"].some(wanted)) {
-    const gateway = await startGateway(18080, ["--replicas", "2"]);
+    const gateway = await startGateway(18080, [
+      ...["--replicas", "2", "--enable-auto-tool-choice", "--tool-call-parser", "hermes"],
+    ]);
     const environment = { TIDEGATE_URL: gateway.url, TIDEGATE_MODEL: "tide-nano", TIDEGATE_TRAINED: trained };
     if (wanted("openai")) {
       await pytest("test_openai.py", environment);

@@ -23,7 +23,11 @@ export const ChatRequestMessage = z
   .meta({ id: "ChatRequestMessage" });
 export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
 
-const ChatTool = z.looseObject({ type: z.string() }).meta({ id: "ChatTool", example: { type: "function" } });
+const ChatTool = z.looseObject({ type: z.string().optional() }).meta({
+  id: "ChatTool",
+  description: "A function: its name, description, JSON schema of its parameters, and `strict`.",
+  example: { type: "function", function: { name: "add", parameters: { type: "object" } } },
+});
 
 /** vLLM 0.32's levels. */
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
@@ -49,7 +53,11 @@ export const ChatOptions = z.object({
   logprobs: z.boolean().nullish(),
   top_logprobs: z.number().int().min(0).max(LOGPROBS_LIMIT).nullish(),
   tools: z.array(ChatTool).nullish(),
-  tool_choice: z.union([z.string(), z.looseObject({})], { error: "a string or an object" }).nullish(),
+  tool_choice: z
+    .union([z.string(), z.looseObject({})], { error: "a string or an object" })
+    .nullish()
+    .meta({ description: "none, auto, required or a function; default auto where there are tools." }),
+  parallel_tool_calls: z.boolean().nullish().meta({ description: "false: one call at most. Default true." }),
   add_generation_prompt: z.boolean().nullish().meta({ description: "Default true." }),
   continue_final_message: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default false: the template writes them." }),
@@ -80,6 +88,17 @@ export const ChatLogprobs = z
   .object({ content: z.array(ChatTokenLogprob.extend({ top_logprobs: z.array(ChatTokenLogprob) })).nullable() })
   .meta({ id: "ChatLogprobs" });
 
+export const ChatToolCall = z
+  .object({
+    id: z.string(),
+    type: z.literal("function"),
+    function: z.object({ name: z.string(), arguments: z.string().meta({ description: "JSON text." }) }),
+  })
+  .meta({
+    id: "ChatToolCall",
+    example: { id: "chatcmpl-tool-8f14e45fceea167a", type: "function", function: { name: "add", arguments: "{}" } },
+  });
+
 export const ChatMessageOut = z
   .object({
     role: z.string(),
@@ -88,16 +107,19 @@ export const ChatMessageOut = z
     annotations: z.null(),
     audio: z.null(),
     function_call: z.null(),
+    tool_calls: z.array(ChatToolCall).optional(),
     reasoning: z.null(),
   })
   .meta({ id: "ChatMessageOut" });
+
+const ChatFinishReason = z.enum([...FinishReason.options, "tool_calls"]).meta({ id: "ChatFinishReason" });
 
 export const ChatChoice = z
   .object({
     index: z.number().int(),
     message: ChatMessageOut,
     logprobs: ChatLogprobs.nullable(),
-    finish_reason: FinishReason.nullable(),
+    finish_reason: ChatFinishReason.nullable(),
     stop_reason: z.union([z.string(), z.number().int()]).nullable(),
     token_ids: z.array(z.number().int()).nullable(),
     routed_experts: z.null(),

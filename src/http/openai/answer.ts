@@ -46,7 +46,7 @@ async function renderGenerated(
       stamp,
       options,
       object: chat ? "chat.completion.chunk" : "text_completion",
-      writer: chat ? createChatChunks(options) : createCompletionChunks(options, detokenize),
+      writer: chat ? createChatChunks(options, gateway.ports.random) : createCompletionChunks(options, detokenize),
       onError: (error) =>
         gateway.log.warn("stream failed after its head", {
           request_id: requestId,
@@ -59,7 +59,9 @@ async function renderGenerated(
   }
   const answer = await collectAnswer(events, options, stamp);
   const body =
-    kind === "chat" ? renderChat(answer, options, stamp) : await renderCompletion(answer, options, stamp, detokenize);
+    kind === "chat"
+      ? renderChat(answer, options, stamp, gateway.ports.random)
+      : await renderCompletion(answer, options, stamp, detokenize);
   stampHeaders(headers, stamp, answer.span);
   headers.set("content-type", "application/json");
   return new Response(body, { status: 200, headers });

@@ -2,8 +2,16 @@
 import { toChatLogprobs } from "./logprobs.ts";
 import type { RenderOptions } from "./render-options.ts";
 import type { ChunkWriter } from "./stream.ts";
+import { CallDeltas } from "./tool-calls/collect.ts";
+import type { RandomParts } from "./tool-calls/types.ts";
 
-export function createChatChunks(options: RenderOptions): ChunkWriter {
+/** `random`: for ids of tool calls. */
+export function createChatChunks(options: RenderOptions, random: RandomParts): ChunkWriter {
+  const { toolPlan } = options;
+  const readers =
+    toolPlan === undefined
+      ? undefined
+      : Array.from({ length: options.samples }, () => new CallDeltas(toolPlan, random));
   return {
     async opened(event) {
       return Array.from({ length: options.samples }, (_, index) => ({
@@ -20,11 +28,15 @@ export function createChatChunks(options: RenderOptions): ChunkWriter {
         options.logprobs === undefined || event.logprobs === undefined
           ? null
           : toChatLogprobs(event.logprobs, { top: options.logprobs, asIds: options.tokensAsIds });
+      const reader = readers?.[index];
+      const delta = reader === undefined ? { content: event.text } : reader.push(event.text);
+      // Text that may become a call is held back; what belongs to its tokens is not.
+      if (delta === undefined && logprobs === null && !options.tokenIds) return undefined;
       return {
         choices: [
           {
             index,
-            delta: { content: event.text },
+            delta: delta ?? {},
             logprobs,
             finish_reason: null,
             token_ids: options.tokenIds ? event.tokenIds : null,
@@ -33,13 +45,16 @@ export function createChatChunks(options: RenderOptions): ChunkWriter {
       };
     },
     finish(event, index) {
+      const reader = readers?.[index];
+      const last =
+        reader === undefined ? { delta: { content: "" }, reason: event.reason } : reader.finish(event.reason);
       return {
         choices: [
           {
             index,
-            delta: { content: "" },
+            delta: last.delta,
             logprobs: null,
-            finish_reason: event.reason,
+            finish_reason: last.reason,
             stop_reason: event.stopReason,
             token_ids: options.tokenIds ? [] : null,
           },

@@ -1,30 +1,28 @@
 /** A chat request's body → the neutral request and what rendering the answer needs. */
 import type { GenerateRequest } from "../../contract/generation.ts";
 import { ChatOptions } from "../../contract/openai/chat.ts";
-import { GatewayError, invalidValue, showValue } from "../../errors.ts";
+import { GatewayError, invalidValue } from "../../errors.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
+import { toFunctions, toToolSchemas } from "./to-tools.ts";
 import { toTruncation } from "./to-truncation.ts";
+import { toToolPlan } from "./tool-calls/plan.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 export interface ParsedChat extends RenderOptions {
   readonly request: GenerateRequest;
 }
 
-/** Tools may be shown to the template; parsing calls out of the answer is what is not there. */
-function checkTools(options: ChatOptions): void {
-  const { tools, tool_choice: choice } = options;
-  if (tools === undefined || tools === null) return;
-  if (tools.length === 0) throw invalidValue("tools", tools, "left out or a list of at least one tool");
-  if (choice === "none") return;
+function checkTools({ tools }: ChatOptions): void {
+  if (tools?.length !== 0) return;
   throw new GatewayError(
-    "unsupported",
-    `tool_choice ${showValue(choice ?? "auto")} is not supported on embedded replicas yet: answers are not parsed for tool calls. Send tool_choice "none".`,
-    { param: "tool_choice" },
+    "invalid_value",
+    "`tools` must not be an empty array. Either provide at least one tool or omit the field entirely. (parameter=tools)",
+    { param: "tools" },
   );
 }
 
@@ -42,8 +40,14 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: 1, samples, maxTokens: maxTokens ?? 1 }, context);
   const truncate = toTruncation(options);
-  const structuredOutputs = toStructuredOutputs(options, "chat");
-  const sampling = toSampling(options, { maxTokens, logprobs: wanted ? top : undefined, structuredOutputs });
+  const { plan, structuredOutputs } = toToolPlan(
+    { ...options, tools: toFunctions(toToolSchemas(options.tools)) },
+    context.tools ?? {},
+    toStructuredOutputs(options, "chat"),
+  );
+  // Some models mark the tags around calls as special: they are text here, as in vLLM.
+  const fields = plan === undefined ? options : { ...options, skip_special_tokens: false };
+  const sampling = toSampling(fields, { maxTokens, logprobs: wanted ? top : undefined, structuredOutputs });
   return {
     request: {
       requestId: context.requestId,
@@ -65,6 +69,7 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
     promptLogprobs: sampling.promptLogprobs !== undefined,
     echo: false,
     hideOutput: false,
+    ...(plan === undefined ? {} : { toolPlan: plan }),
     role: prompt.addGenerationPrompt ? "assistant" : (prompt.messages.at(-1)?.role ?? "assistant"),
   };
 }

@@ -11,5 +11,6 @@ export function parseContextOf(c: Context<AppEnv>): ParseContext {
     maxTokensPerRequest: gateway.config.maxTokensPerRequest,
     tokenIds: gateway.config.skipTokenizerInit,
     trustRequestChatTemplate: gateway.config.trustRequestChatTemplate,
+    tools: { parser: gateway.config.toolCallParser, auto: gateway.config.enableAutoToolChoice },
   };
 }

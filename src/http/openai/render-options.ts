@@ -1,5 +1,7 @@
 /** What rendering an OpenAI answer must remember of its request. Types only. */
 
+import type { ToolPlan, ToolSettings } from "./tool-calls/plan.ts";
+
 /** What parsing needs to know besides the body. */
 export interface ParseContext {
   readonly requestId: string;
@@ -10,6 +12,8 @@ export interface ParseContext {
   readonly tokenIds?: boolean;
   /** May a request bring its own chat template? Default false. */
   readonly trustRequestChatTemplate?: boolean;
+  /** How tool calls are read; default: not at all. */
+  readonly tools?: ToolSettings;
 }
 
 export interface RenderOptions {
@@ -30,6 +34,8 @@ export interface RenderOptions {
   readonly echo: boolean;
   /** Completions with `echo` and `max_tokens: 0`: the one token that was made is not shown. */
   readonly hideOutput: boolean;
+  /** Chat: how tool calls are read; absent = the text is the content. */
+  readonly toolPlan?: ToolPlan;
   /** Chat: role of the answer. */
   readonly role: string;
 }

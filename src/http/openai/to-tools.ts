@@ -3,6 +3,7 @@
  * (`ChatCompletionToolsParam`, `FunctionDefinition`), since templates print them whole.
  */
 import { invalidValue } from "../../errors.ts";
+import type { ToolFunction } from "./tool-calls/types.ts";
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -24,6 +25,14 @@ function toFunction(value: unknown, param: string): Record<string, unknown> {
   if (parameters !== null && !isObject(parameters)) throw invalidValue(`${param}.parameters`, parameters, "an object");
   return { name, description, parameters, ...Object.fromEntries(optional(value, "strict", "defer_loading")) };
 }
+
+/** What tool calls need of the tools that the template sees. */
+export const toFunctions = (tools: readonly unknown[] | null): readonly ToolFunction[] | null =>
+  tools?.map((tool) => {
+    const own = isObject(tool) && isObject(tool.function) ? tool.function : {};
+    const strict = typeof own.strict === "boolean" ? own.strict : null;
+    return { name: String(own.name), parameters: own.parameters ?? null, strict };
+  }) ?? null;
 
 /** null when there are none. Throws GatewayError `invalid_value` for a tool that is no function. */
 export function toToolSchemas(tools: readonly unknown[] | null | undefined): readonly unknown[] | null {

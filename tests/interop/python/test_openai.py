@@ -1,5 +1,7 @@
 """Unmodified `openai` for Python against the gateway."""
 
+import json
+
 import openai
 import pytest
 from openai import OpenAI
@@ -95,3 +97,42 @@ def test_too_long_prompt_is_bad_request(client, model):
 def test_timeout_is_its_class(client, model):
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=0.001).chat.completions.create(model=model, messages=QUESTION)
+
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "add",
+            "parameters": {
+                "type": "object",
+                "properties": {"a": {"type": "integer", "maximum": 9}, "b": {"enum": ["x", "y"]}},
+                "required": ["a", "b"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    {"type": "function", "function": {"name": "now"}},
+]
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "add"}}])
+def test_tools(client, model, choice):
+    request = dict(model=model, messages=QUESTION, tools=TOOLS, tool_choice=choice, parallel_tool_calls=False, seed=1)
+    answer = client.chat.completions.create(max_tokens=200, **request).choices[0]
+    assert answer.finish_reason == ("tool_calls" if choice == "required" else "stop")
+    (call,) = answer.message.tool_calls
+    arguments = json.loads(call.function.arguments)
+    if choice != "required" or call.function.name == "add":
+        assert isinstance(arguments["a"], int) and arguments["b"] in ("x", "y")
+    with client.chat.completions.stream(max_tokens=200, **request) as stream:
+        final = stream.get_final_completion().choices[0]
+    (streamed,) = final.message.tool_calls
+    assert (streamed.function.name, streamed.function.arguments) == (call.function.name, call.function.arguments)
+
+
+def test_tools_refusals(client, model):
+    with pytest.raises(openai.BadRequestError, match="does not match any of the specified"):
+        client.chat.completions.create(
+            model=model, messages=QUESTION, tools=TOOLS, tool_choice={"type": "function", "function": {"name": "sub"}}
+        )
