@@ -1297,7 +1297,7 @@ export interface components {
             index: number;
             message: components["schemas"]["ChatMessageOut"];
             logprobs: components["schemas"]["ChatLogprobs"] | null;
-            finish_reason: components["schemas"]["FinishReason"] | null;
+            finish_reason: components["schemas"]["ChatFinishReason"] | null;
             stop_reason: string | number | null;
             token_ids: number[] | null;
             routed_experts: null;
@@ -1368,9 +1368,12 @@ export interface components {
             logprobs?: boolean | null;
             top_logprobs?: number | null;
             tools?: components["schemas"]["ChatTool"][] | null;
+            /** @description none, auto, required or a function; default auto where there are tools. */
             tool_choice?: string | {
                 [key: string]: unknown;
             } | null;
+            /** @description false: one call at most. Default true. */
+            parallel_tool_calls?: boolean | null;
             /** @description Default true. */
             add_generation_prompt?: boolean | null;
             continue_final_message?: boolean | null;
@@ -1466,6 +1469,8 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @enum {string} */
+        ChatFinishReason: "stop" | "length" | "abort" | "tool_calls";
         ChatFormatRequest: {
             /**
              * @description Hugging Face model directory on the gateway's machine. Only read.
@@ -1537,6 +1542,7 @@ export interface components {
             annotations: null;
             audio: null;
             function_call: null;
+            tool_calls?: components["schemas"]["ChatToolCall"][];
             reasoning: null;
         };
         ChatRequestMessage: {
@@ -1547,14 +1553,41 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * @description A function: its name, description, JSON schema of its parameters, and `strict`.
          * @example {
-         *       "type": "function"
+         *       "type": "function",
+         *       "function": {
+         *         "name": "add",
+         *         "parameters": {
+         *           "type": "object"
+         *         }
+         *       }
          *     }
          */
         ChatTool: {
-            type: string;
+            type?: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "id": "chatcmpl-tool-8f14e45fceea167a",
+         *       "type": "function",
+         *       "function": {
+         *         "name": "add",
+         *         "arguments": "{}"
+         *       }
+         *     }
+         */
+        ChatToolCall: {
+            id: string;
+            /** @enum {string} */
+            type: "function";
+            function: {
+                name: string;
+                /** @description JSON text. */
+                arguments: string;
+            };
         };
         CompletionChoice: {
             /** @description prompt × n + sample */

@@ -42,6 +42,7 @@ from .chat_completion_request_truncation_side_type_3_type_1 import (
 from .chat_completion_response import ChatCompletionResponse
 from .chat_completion_response_object import ChatCompletionResponseObject
 from .chat_content_part import ChatContentPart
+from .chat_finish_reason import ChatFinishReason
 from .chat_format_request import ChatFormatRequest
 from .chat_format_request_format import ChatFormatRequestFormat
 from .chat_format_result import ChatFormatResult
@@ -57,6 +58,9 @@ from .chat_logprobs_content_type_0_item_top_logprobs_item import (
 from .chat_message_out import ChatMessageOut
 from .chat_request_message import ChatRequestMessage
 from .chat_tool import ChatTool
+from .chat_tool_call import ChatToolCall
+from .chat_tool_call_function import ChatToolCallFunction
+from .chat_tool_call_type import ChatToolCallType
 from .completion_choice import CompletionChoice
 from .completion_logprobs import CompletionLogprobs
 from .completion_logprobs_top_logprobs_item_type_0 import (
@@ -365,6 +369,7 @@ __all__ = (
     "ChatCompletionResponse",
     "ChatCompletionResponseObject",
     "ChatContentPart",
+    "ChatFinishReason",
     "ChatFormatRequest",
     "ChatFormatRequestFormat",
     "ChatFormatResult",
@@ -378,6 +383,9 @@ __all__ = (
     "ChatMessageOut",
     "ChatRequestMessage",
     "ChatTool",
+    "ChatToolCall",
+    "ChatToolCallFunction",
+    "ChatToolCallType",
     "CompletionChoice",
     "CompletionLogprobs",
     "CompletionLogprobsTopLogprobsItemType0",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
-from ..models.finish_reason import FinishReason, check_finish_reason
+from ..models.chat_finish_reason import ChatFinishReason, check_chat_finish_reason
 
 if TYPE_CHECKING:
     from ..models.chat_logprobs import ChatLogprobs
@@ -23,7 +23,7 @@ class ChatChoice:
         index (int):
         message (ChatMessageOut):
         logprobs (ChatLogprobs | None):
-        finish_reason (FinishReason | None):
+        finish_reason (ChatFinishReason | None):
         stop_reason (int | None | str):
         token_ids (list[int] | None):
         routed_experts (None):
@@ -32,7 +32,7 @@ class ChatChoice:
     index: int
     message: ChatMessageOut
     logprobs: ChatLogprobs | None
-    finish_reason: FinishReason | None
+    finish_reason: ChatFinishReason | None
     stop_reason: int | None | str
     token_ids: list[int] | None
     routed_experts: None
@@ -110,18 +110,18 @@ class ChatChoice:
 
         logprobs = _parse_logprobs(d.pop("logprobs"))
 
-        def _parse_finish_reason(data: object) -> FinishReason | None:
+        def _parse_finish_reason(data: object) -> ChatFinishReason | None:
             if data is None:
                 return data
             try:
                 if not isinstance(data, str):
                     raise TypeError()
-                finish_reason_type_0 = check_finish_reason(data)
+                finish_reason_type_0 = check_chat_finish_reason(data)
 
                 return finish_reason_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(FinishReason | None, data)
+            return cast(ChatFinishReason | None, data)
 
         finish_reason = _parse_finish_reason(d.pop("finish_reason"))
 

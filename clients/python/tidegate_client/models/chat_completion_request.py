@@ -99,7 +99,9 @@ class ChatCompletionRequest:
         logprobs (bool | None | Unset):
         top_logprobs (int | None | Unset):
         tools (list[ChatTool] | None | Unset):
-        tool_choice (ChatCompletionRequestToolChoiceType1 | None | str | Unset):
+        tool_choice (ChatCompletionRequestToolChoiceType1 | None | str | Unset): none, auto, required or a function;
+            default auto where there are tools.
+        parallel_tool_calls (bool | None | Unset): false: one call at most. Default true.
         add_generation_prompt (bool | None | Unset): Default true.
         continue_final_message (bool | None | Unset):
         add_special_tokens (bool | None | Unset): Default false: the template writes them.
@@ -151,6 +153,7 @@ class ChatCompletionRequest:
     top_logprobs: int | None | Unset = UNSET
     tools: list[ChatTool] | None | Unset = UNSET
     tool_choice: ChatCompletionRequestToolChoiceType1 | None | str | Unset = UNSET
+    parallel_tool_calls: bool | None | Unset = UNSET
     add_generation_prompt: bool | None | Unset = UNSET
     continue_final_message: bool | None | Unset = UNSET
     add_special_tokens: bool | None | Unset = UNSET
@@ -429,6 +432,12 @@ class ChatCompletionRequest:
         else:
             tool_choice = self.tool_choice
 
+        parallel_tool_calls: bool | None | Unset
+        if isinstance(self.parallel_tool_calls, Unset):
+            parallel_tool_calls = UNSET
+        else:
+            parallel_tool_calls = self.parallel_tool_calls
+
         add_generation_prompt: bool | None | Unset
         if isinstance(self.add_generation_prompt, Unset):
             add_generation_prompt = UNSET
@@ -580,6 +589,8 @@ class ChatCompletionRequest:
             field_dict["tools"] = tools
         if tool_choice is not UNSET:
             field_dict["tool_choice"] = tool_choice
+        if parallel_tool_calls is not UNSET:
+            field_dict["parallel_tool_calls"] = parallel_tool_calls
         if add_generation_prompt is not UNSET:
             field_dict["add_generation_prompt"] = add_generation_prompt
         if continue_final_message is not UNSET:
@@ -1044,6 +1055,17 @@ class ChatCompletionRequest:
 
         tool_choice = _parse_tool_choice(d.pop("tool_choice", UNSET))
 
+        def _parse_parallel_tool_calls(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        parallel_tool_calls = _parse_parallel_tool_calls(
+            d.pop("parallel_tool_calls", UNSET)
+        )
+
         def _parse_add_generation_prompt(data: object) -> bool | None | Unset:
             if data is None:
                 return data
@@ -1296,6 +1318,7 @@ class ChatCompletionRequest:
             top_logprobs=top_logprobs,
             tools=tools,
             tool_choice=tool_choice,
+            parallel_tool_calls=parallel_tool_calls,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
             add_special_tokens=add_special_tokens,

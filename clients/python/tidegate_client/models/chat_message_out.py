@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.chat_tool_call import ChatToolCall
+
 
 T = TypeVar("T", bound="ChatMessageOut")
 
@@ -20,6 +26,7 @@ class ChatMessageOut:
         audio (None):
         function_call (None):
         reasoning (None):
+        tool_calls (list[ChatToolCall] | Unset):
     """
 
     role: str
@@ -29,6 +36,7 @@ class ChatMessageOut:
     audio: None
     function_call: None
     reasoning: None
+    tool_calls: list[ChatToolCall] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,6 +55,13 @@ class ChatMessageOut:
 
         reasoning = self.reasoning
 
+        tool_calls: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.tool_calls, Unset):
+            tool_calls = []
+            for tool_calls_item_data in self.tool_calls:
+                tool_calls_item = tool_calls_item_data.to_dict()
+                tool_calls.append(tool_calls_item)
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -60,11 +75,15 @@ class ChatMessageOut:
                 "reasoning": reasoning,
             }
         )
+        if tool_calls is not UNSET:
+            field_dict["tool_calls"] = tool_calls
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.chat_tool_call import ChatToolCall
+
         d = dict(src_dict)
         role = d.pop("role")
 
@@ -85,6 +104,15 @@ class ChatMessageOut:
 
         reasoning = d.pop("reasoning")
 
+        _tool_calls = d.pop("tool_calls", UNSET)
+        tool_calls: list[ChatToolCall] | Unset = UNSET
+        if _tool_calls is not UNSET:
+            tool_calls = []
+            for tool_calls_item_data in _tool_calls:
+                tool_calls_item = ChatToolCall.from_dict(tool_calls_item_data)
+
+                tool_calls.append(tool_calls_item)
+
         chat_message_out = cls(
             role=role,
             content=content,
@@ -93,6 +121,7 @@ class ChatMessageOut:
             audio=audio,
             function_call=function_call,
             reasoning=reasoning,
+            tool_calls=tool_calls,
         )
 
         chat_message_out.additional_properties = d

@@ -6,20 +6,23 @@ from typing import Any, Self, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..types import UNSET, Unset
+
 T = TypeVar("T", bound="ChatTool")
 
 
 @_attrs_define
 class ChatTool:
-    """
+    """A function: its name, description, JSON schema of its parameters, and `strict`.
+
     Example:
-        {'type': 'function'}
+        {'type': 'function', 'function': {'name': 'add', 'parameters': {'type': 'object'}}}
 
     Attributes:
-        type_ (str):
+        type_ (str | Unset):
     """
 
-    type_: str
+    type_: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -27,18 +30,16 @@ class ChatTool:
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update(
-            {
-                "type": type_,
-            }
-        )
+        field_dict.update({})
+        if type_ is not UNSET:
+            field_dict["type"] = type_
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         d = dict(src_dict)
-        type_ = d.pop("type")
+        type_ = d.pop("type", UNSET)
 
         chat_tool = cls(
             type_=type_,
