@@ -69,6 +69,8 @@ export interface Stamp {
   readonly model: string;
   readonly weightVersion: WeightVersion;
   readonly weightDigest: WeightDigest | null;
+  /** Of the LoRA adapter that was asked for, where the fleet loaded it. */
+  readonly adapterVersion?: number;
 }
 
 export type Outcome =
@@ -92,6 +94,8 @@ export interface ModelCard {
   readonly maxModelLen: number | null;
   readonly root: string;
   readonly parent: string | null;
+  /** Of a LoRA adapter that the fleet loaded. */
+  readonly adapterVersion?: number;
 }
 
 export interface Readiness {
@@ -231,6 +235,15 @@ export interface Gateway {
     finish(call: Omit<LegacyCall, "path" | "headers" | "body">): Promise<void>;
     /** The prefix caches are empty: ends an update that an upstream took by itself. */
     finished(): void;
+  };
+
+  /** LoRA adapters over the fleet: on every server or on none. Throws GatewayError, never with 500, 502 or 503. */
+  readonly adapters: {
+    load(
+      request: { readonly name: string; readonly path: string; readonly replace: boolean; readonly is3d: boolean },
+      signal: AbortSignal,
+    ): Promise<{ readonly version: number; readonly servers: readonly string[] }>;
+    unload(name: string, signal: AbortSignal): Promise<void>;
   };
 
   /** vLLM's weight-transfer routes over the fleet, for a trainer that sends the tensors itself. */

@@ -32,6 +32,7 @@ import { createLogger } from "./observe/log.ts";
 import { Metrics } from "./observe/metrics.ts";
 import type { Ports } from "./ports.ts";
 import { openStore } from "./store/open.ts";
+import { createAdapters } from "./sync/adapters/adapters.ts";
 import { createSyncs, type StartedBy, type Syncs } from "./sync/syncs.ts";
 import { createTrainerSessions } from "./sync/trainer/session.ts";
 
@@ -158,6 +159,12 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     leftOpen: journal.isLeftOpen,
   });
 
+  const adapters = createAdapters({
+    ...{ fleet, clock, log },
+    syncing: syncs.active,
+    refuseInWindow: (call) => trainer.refuseInWindow(call),
+  });
+
   const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
 
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
@@ -204,6 +211,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
       );
       await bridge?.close();
+      adapters.stop();
       await leases.stop();
       await syncs.stop();
       await fleet.stop(grace.signal);
@@ -220,9 +228,13 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       snapshot,
       models() {
         const cards = new Map<string, ModelCard>();
+        const loaded = fleet.adapters.list();
         for (const { info } of fleet.replicas()) {
           for (const model of info?.models ?? [])
             if (!cards.has(model.id)) cards.set(model.id, { ...model, created: started });
+        }
+        for (const { name: id, path: root, parent, version: adapterVersion } of loaded) {
+          cards.set(id, { id, root, parent, adapterVersion, maxModelLen: null, created: started });
         }
         return [...cards.values()];
       },
@@ -291,6 +303,14 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       timeoutMilliseconds: config.requestTimeout * 1000,
     }),
     trainer,
+    adapters: {
+      async load(request, signal) {
+        const { version } = await adapters.load(request, signal);
+        const holds = fleet.replicas().filter((replica) => replica.adapters.get(request.name) === version);
+        return { version, servers: holds.map(({ id }) => id) };
+      },
+      unload: adapters.unload,
+    },
     syncs: syncs.syncs,
     weightFiles: offers.read,
     versions: syncs.versions,

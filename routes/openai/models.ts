@@ -16,6 +16,7 @@ function toModelObject(card: ModelCard): z.infer<typeof ModelObject> {
     root: card.root,
     parent: card.parent,
     max_model_len: card.maxModelLen,
+    ...(card.adapterVersion === undefined ? {} : { adapter_version: card.adapterVersion }),
     permission: [
       {
         id: `modelperm-${card.id}`,

@@ -2,6 +2,7 @@
 import type { AnyRoute } from "../../src/http/define-route.ts";
 import { resetPrefixCache } from "./cache.ts";
 import { health, load, ping } from "./health.ts";
+import { loadLoraAdapter, unloadLoraAdapter } from "./lora.ts";
 import { abortRequests, isPaused, pause, resume } from "./pause.ts";
 import { getServerInfo, getWorldSize } from "./server.ts";
 import { isSleeping, sleep, wakeUp } from "./sleep.ts";
@@ -36,4 +37,6 @@ export const vllmRoutes: readonly AnyRoute[] = [
   shutdownWeightTransferEngine,
   updateWeightVersion,
   getWeightInfo,
+  loadLoraAdapter,
+  unloadLoraAdapter,
 ];

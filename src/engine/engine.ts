@@ -243,6 +243,28 @@ export interface TransferTarget {
   worldSize(includeDp: boolean, options: CallOptions): Promise<number>;
 }
 
+/** A LoRA adapter, as a server is told to load one. */
+export interface AdapterSpec {
+  readonly name: string;
+  /** A directory that the server itself can read. */
+  readonly path: string;
+  /** vLLM's `is_3d_lora_weight`: experts' weights in one tensor. Default false. */
+  readonly is3d?: boolean;
+}
+
+/** A server that takes LoRA adapters while it runs. Calls are sent once, never repeated. */
+export interface AdapterTarget {
+  /**
+   * Resolves when the server serves it. `replace`: also where the name is taken; else that is `invalid_value`, as in
+   * vLLM. Throws `not_found` for a path without an adapter and for a server without the route.
+   */
+  load(spec: AdapterSpec, replace: boolean, options: CallOptions): Promise<void>;
+  /** false: it was not there. */
+  unload(name: string, options: CallOptions): Promise<boolean>;
+  /** What the server holds now, by name: the path it was loaded from. */
+  list(options: CallOptions): Promise<ReadonlyMap<string, string>>;
+}
+
 /** What an engine has to do at this moment. */
 export interface EngineActivity {
   /** Sequences that are being computed. */
@@ -293,6 +315,7 @@ export interface Engine {
    */
   noteWeights?(version: WeightVersion | null, digest: WeightDigest | null): void;
   readonly transfer?: TransferTarget;
+  readonly adapters?: AdapterTarget;
 }
 
 /** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */

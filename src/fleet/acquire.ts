@@ -4,6 +4,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import type { Clock, Timer } from "../ports.ts";
+import type { AdapterTable } from "./adapters.ts";
 import type { Choose } from "./choose.ts";
 import { hasVersionWishes, isFresh, versionUnavailable } from "./freshness.ts";
 import type { ReplicaRecord } from "./replica.ts";
@@ -22,7 +23,8 @@ export interface AcquireContext {
   published(): FleetFacts;
   gateClosed(): boolean;
   stopped(): boolean;
-  lease(replica: ReplicaRecord): Lease;
+  readonly adapters: Pick<AdapterTable, "serves" | "isHeld" | "list" | "get">;
+  lease(replica: ReplicaRecord, model: string | undefined): Lease;
 }
 
 /** Leases, and those who wait for one. */
@@ -49,12 +51,14 @@ interface Waiter {
   settle(lease: Lease | undefined, error?: unknown): void;
 }
 
-const accepts = (replica: ReplicaRecord, wishes: LeaseWishes): boolean =>
-  (wishes.model === undefined || replica.models.has(wishes.model)) &&
-  (wishes.accepts === undefined || wishes.accepts(replica.engine));
-
-function modelNotFound(replicas: readonly ReplicaRecord[], model: string): GatewayError {
-  const known = [...new Set(replicas.flatMap((replica) => [...replica.models]))];
+function modelNotFound(
+  replicas: readonly ReplicaRecord[],
+  adapters: readonly { readonly name: string }[],
+  model: string,
+): GatewayError {
+  const known = [
+    ...new Set([...replicas.flatMap((replica) => [...replica.models]), ...adapters.map(({ name }) => name)]),
+  ];
   return new GatewayError(
     "model_not_found",
     `The model \`${model}\` does not exist. Valid aliases: ${known.join(", ")}.`,
@@ -64,10 +68,19 @@ function modelNotFound(replicas: readonly ReplicaRecord[], model: string): Gatew
   );
 }
 
-function noReplica(replicas: readonly ReplicaRecord[], published: FleetFacts, wishes: LeaseWishes): GatewayError {
+function noReplica(context: AcquireContext, wishes: LeaseWishes): GatewayError {
+  const { replicas, adapters } = context;
+  const published = context.published();
+  const adapter = wishes.model === undefined ? undefined : adapters.get(wishes.model);
   const reasons = replicas.map((replica) => {
     const stale = `has weights ${replica.weightVersion ?? "unknown"}, published are ${published.version}`;
-    return `${replica.id}: ${replica.reason ?? (accepts(replica, wishes) ? stale : "cannot take this kind of request")}`;
+    const lacking =
+      adapter !== undefined && !adapters.serves(replica, adapter.name)
+        ? `does not hold version ${adapter.version} of the adapter ${adapter.name} yet`
+        : undefined;
+    const fits = adapters.serves(replica, wishes.model ?? "") || wishes.model === undefined;
+    const takes = fits && (wishes.accepts === undefined || wishes.accepts(replica.engine));
+    return `${replica.id}: ${replica.reason ?? lacking ?? (takes ? stale : "cannot take this kind of request")}`;
   });
   const why = reasons.length === 0 ? "The fleet is empty" : reasons.join("; ");
   return new GatewayError("no_replica", `No replica can take this request. ${why}.`, { retryAfter: 1 });
@@ -75,8 +88,12 @@ function noReplica(replicas: readonly ReplicaRecord[], published: FleetFacts, wi
 
 /** Creates the acquirer. */
 export function createAcquirer(context: AcquireContext): Acquirer {
-  const { clock, choose, replicas } = context;
+  const { clock, choose, replicas, adapters } = context;
   const waiters = new Set<Waiter>();
+
+  const accepts = (replica: ReplicaRecord, wishes: LeaseWishes): boolean =>
+    (wishes.model === undefined || adapters.serves(replica, wishes.model)) &&
+    (wishes.accepts === undefined || wishes.accepts(replica.engine));
 
   // The request and the facts of the search that runs now; set before each search so that `fits` is one function for all.
   let wishes: LeaseWishes;
@@ -100,8 +117,9 @@ export function createAcquirer(context: AcquireContext): Acquirer {
   /** The immediate case: nobody has to wait for anything. */
   function acquireNow(asked: LeaseWishes): Lease | undefined {
     if (context.stopped() || context.gateClosed()) return undefined;
+    if (asked.model !== undefined && adapters.isHeld(asked.model)) return undefined;
     const chosen = search(asked, asked.exclude.size > 0);
-    return chosen === undefined ? undefined : context.lease(chosen);
+    return chosen === undefined ? undefined : context.lease(chosen, asked.model);
   }
 
   /** A lease, or why not now. Throws what waiting cannot mend. */
@@ -109,8 +127,8 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     const lease = acquireNow(asked);
     if (lease !== undefined) return lease;
     if (context.stopped()) throw new GatewayError("draining", "The gateway is shutting down.", { retryAfter: 1 });
-    if (context.gateClosed())
-      return { until: Number.POSITIVE_INFINITY, error: () => noReplica(replicas, context.published(), asked) };
+    if (context.gateClosed() || (asked.model !== undefined && adapters.isHeld(asked.model)))
+      return { until: Number.POSITIVE_INFINITY, error: () => noReplica(context, asked) };
     return later(asked, waiter);
   }
 
@@ -118,13 +136,20 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     const now = clock.monotonic();
     const facts = context.published();
     const { model } = asked;
-    if (model !== undefined && !replicas.some((replica) => replica.models.has(model))) {
+    const adapter = model === undefined ? undefined : adapters.get(model);
+    if (model !== undefined && adapter === undefined && !replicas.some((replica) => replica.models.has(model))) {
       // A replica that never told its models may have this one: then wait for it.
       if (!replicas.some((replica) => replica.info === null && replica.recovering))
-        throw modelNotFound(replicas, model);
+        throw modelNotFound(replicas, adapters.list(), model);
     }
-    const candidates = replicas.filter((replica) => replica.info === null || accepts(replica, asked));
-    const recovering = candidates.some((replica) => replica.recovering);
+    // An adapter of the fleet is loaded again into whoever comes up without it.
+    const awaited = (replica: ReplicaRecord): boolean => adapter !== undefined && replica.engine.adapters !== undefined;
+    const candidates = replicas.filter(
+      (replica) => replica.info === null || awaited(replica) || accepts(replica, asked),
+    );
+    const recovering = candidates.some(
+      (replica) => replica.recovering || (replica.state === "ready" && awaited(replica) && !accepts(replica, asked)),
+    );
     const ready = candidates.filter((replica) => replica.state === "ready");
     if (hasVersionWishes(asked) && ready.length > 0 && !ready.some((replica) => isFresh(replica, facts, asked))) {
       const until = (waiter?.since ?? now) + asked.waitMilliseconds;
@@ -135,17 +160,17 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     if (candidates.some((replica) => replica.state === "syncing")) {
       const limit = asked.waitMilliseconds > 0 ? asked.waitMilliseconds : Number.POSITIVE_INFINITY;
       const until = (waiter?.since ?? now) + limit;
-      if (until > now) return { until, error: () => noReplica(replicas, context.published(), asked) };
+      if (until > now) return { until, error: () => noReplica(context, asked) };
     } else if (recovering) {
       const since = waiter?.recoveringSince ?? now;
       if (waiter !== null) waiter.recoveringSince = since;
       const until = since + RECOVERY_WAIT_MS;
-      if (until > now) return { until, error: () => noReplica(replicas, context.published(), asked) };
+      if (until > now) return { until, error: () => noReplica(context, asked) };
     }
     // Everyone left was tried already by this request: better one of them again than nobody.
     const again = asked.exclude.size > 0 ? search(asked, false) : undefined;
-    if (again !== undefined) return context.lease(again);
-    throw noReplica(replicas, facts, asked);
+    if (again !== undefined) return context.lease(again, asked.model);
+    throw noReplica(context, asked);
   }
 
   function wait(asked: LeaseWishes, first: Later): Promise<Lease> {

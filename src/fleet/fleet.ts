@@ -11,6 +11,7 @@ import type { Logger } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Ports } from "../ports.ts";
 import { createAcquirer } from "./acquire.ts";
+import { createAdapterTable } from "./adapters.ts";
 import { createChoose, type PolicyName } from "./choose.ts";
 import { createDrains } from "./drains.ts";
 import { observeFleet } from "./observe.ts";
@@ -71,6 +72,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
   let stopped = false;
 
   const drains = createDrains();
+  const adapters = createAdapterTable(replicas, (replica) => changed(replica?.id ?? null));
   const observed = observeFleet(metrics, replicas, () => acquirer.waiting, clock);
   const acquirer = createAcquirer({
     clock,
@@ -79,6 +81,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     published: () => facts,
     gateClosed: () => gates > 0,
     stopped: () => stopped,
+    adapters,
     lease,
   });
 
@@ -87,16 +90,20 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     for (const listener of [...listeners]) listener(id);
   }
 
-  function lease(replica: ReplicaRecord): Lease {
+  function lease(replica: ReplicaRecord, model: string | undefined): Lease {
     replica.inFlight += 1;
     replica.breaker.onLease();
+    const leave = adapters.use(replica, model);
+    const adapterVersion = leave === undefined ? undefined : replica.adapters.get(model ?? "");
     let held = true;
     return {
       replica,
+      ...(adapterVersion === undefined ? {} : { adapterVersion }),
       release(outcome) {
         if (!held) return;
         held = false;
         replica.inFlight -= 1;
+        leave?.();
         if (outcome === "failed") fail(replica);
         else if (replica.breaker.onSuccess()) recover(replica);
         if (replica.inFlight === 0) drains.check();
@@ -138,6 +145,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
 
   function onUp(replica: ReplicaRecord, info: EngineInfo): void {
     replica.setInfo(info);
+    adapters.forget(replica);
     const digest = info.weightDigest;
     const proven = info.weightVersion === facts.version && digest !== null && digest === facts.digest;
     // A fenced replica that restarted with weights proven to be the published ones is clean again; any other is not.
@@ -171,6 +179,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
   const registry: FleetManager = {
     replicas: () => replicas,
     replica: (id) => replicas.find((replica) => replica.id === id),
+    adapters,
     acquire: acquirer.acquire,
     acquireNow: acquirer.acquireNow,
     published: () => facts,

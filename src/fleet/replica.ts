@@ -34,6 +34,10 @@ export class ReplicaRecord implements Replica {
   /** What the weighted round-robin owes it. */
   credit = 0;
   readonly prefixes = new PrefixTable();
+  /** See `FleetAdapters.lifeOf`. */
+  life = 0;
+  /** Changed by the adapter table. */
+  readonly adapters = new Map<string, number>();
   lastError: string | null = null;
   #health: Health = "starting";
   #hold: Hold | null = null;
@@ -91,6 +95,14 @@ export class ReplicaRecord implements Replica {
     this.models = new Set(info.models.map((model) => model.id));
     this.weightVersion = info.weightVersion;
     this.weightDigest = info.weightDigest;
+  }
+
+  /** An adapter that was unloaded is not one of its models any more. */
+  dropModel(name: string): void {
+    if (this.info === null || !this.info.models.some(({ id, parent }) => id === name && parent !== null)) return;
+    const models = this.info.models.filter(({ id, parent }) => id !== name || parent === null);
+    this.info = { ...this.info, models };
+    this.models = new Set(models.map(({ id }) => id));
   }
 
   #derive(): void {

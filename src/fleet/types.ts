@@ -16,6 +16,8 @@ export interface Replica {
   /** Its share under the policy `weighted`. */
   readonly weight: number;
   readonly lastError: string | null;
+  /** LoRA adapters that the fleet loaded into it, and their versions. */
+  readonly adapters: ReadonlyMap<string, number>;
 }
 
 /** Which replica a caller can use. */
@@ -39,9 +41,43 @@ export interface LeaseWishes {
   readonly signal: AbortSignal;
 }
 
+/** A LoRA adapter that the fleet serves. */
+export interface AdapterFacts {
+  readonly name: string;
+  /** 1 for the first load of this name in this gateway; grows with every load, also after an unload. */
+  readonly version: number;
+  /** Where the servers read it. */
+  readonly path: string;
+  readonly is3d: boolean;
+  /** Base model. */
+  readonly parent: string | null;
+}
+
+/** The adapters of the fleet, and which replica holds what. */
+export interface FleetAdapters {
+  list(): readonly AdapterFacts[];
+  get(name: string): AdapterFacts | undefined;
+  /** What the next load of this name is called. */
+  nextVersion(name: string): number;
+  publish(facts: AdapterFacts): void;
+  /** No longer served. */
+  retract(name: string): void;
+  heldBy(id: string, name: string): number | undefined;
+  /** A number that changes when another process may answer there. */
+  lifeOf(id: string): number;
+  /** null: not there, or nobody knows which. Without effect where `life` is not the present one. */
+  setHeld(id: string, name: string, version: number | null, life?: number): void;
+  /** Requests that name it wait until every holder has called the returned function (idempotent). */
+  hold(name: string): () => void;
+  /** Resolves when no lease was taken for it; rejects with the signal's reason. */
+  drained(name: string, signal: AbortSignal): Promise<void>;
+}
+
 /** The right to use one replica; ends with `release`, which is idempotent. */
 export interface Lease {
   readonly replica: Replica;
+  /** Of the adapter that was asked for; absent for a base model. */
+  readonly adapterVersion?: number;
   /** `failed` counts against the breaker; a caller's own 4xx or disconnect does not. */
   release(outcome: "ok" | "failed"): void;
 }
@@ -64,6 +100,7 @@ export interface FleetRegistry {
   /** The published weights: what a request without wishes gets. */
   published(): FleetFacts;
   publish(version: WeightVersion, digest: WeightDigest | null): void;
+  readonly adapters: FleetAdapters;
   /** New leases wait. Counted: opens again when every closer has called the returned function (idempotent). */
   closeGate(): () => void;
   /** Resolves when no lease is held on these replicas; rejects with the signal's reason. */

@@ -56,6 +56,7 @@ export const stampOf = (lease: Lease, call: Pick<InboundCall, "model">): Stamp =
   model: call.model ?? lease.replica.info?.models[0]?.id ?? "",
   weightVersion: lease.replica.weightVersion ?? (0 as Stamp["weightVersion"]),
   weightDigest: lease.replica.weightDigest,
+  ...(lease.adapterVersion === undefined ? {} : { adapterVersion: lease.adapterVersion }),
 });
 
 /** A failure of the replica, not of the request: another replica may do better. */

@@ -39,6 +39,8 @@ const STATEFUL = new Set([
   "/wake_up",
   "/reset_prefix_cache",
   "/abort_requests",
+  "/v1/load_lora_adapter",
+  "/v1/unload_lora_adapter",
   "/init_communicator/",
   "/update_named_param/",
   "/batch_update_named_params/",

@@ -31,5 +31,9 @@ export const STAMP_HEADERS = {
     description: "Digest of those weights, where it is known.",
     schema: { type: "string" as const, example: `sha256:${"0f".repeat(32)}` },
   },
+  "x-adapter-version": {
+    description: "Version of the LoRA adapter that answered; only where `model` named one that was loaded here.",
+    schema: { type: "string" as const, example: "2" },
+  },
   "x-served-by": { description: "Id of the replica.", schema: { type: "string" as const, example: "embedded-0" } },
 };

@@ -14,7 +14,8 @@ export function toVersionField(span: VersionSpan): number | string {
 }
 
 /**
- * Sets `x-weight-version`, `x-weight-digest` (absent while unknown, and when two versions are mixed) and `x-served-by`.
+ * Sets `x-weight-version`, `x-weight-digest` (absent while unknown, and when two versions are mixed), `x-served-by`, and
+ * `x-adapter-version` where a LoRA adapter of the fleet answered.
  *
  * @example
  * ```ts
@@ -30,6 +31,7 @@ export function stampHeaders(headers: Headers, stamp: Stamp, span?: VersionSpan)
   if (stamp.weightDigest !== null && !mixed) headers.set("x-weight-digest", stamp.weightDigest);
   else headers.delete("x-weight-digest");
   headers.set("x-served-by", stamp.replica);
+  if (stamp.adapterVersion !== undefined) headers.set("x-adapter-version", String(stamp.adapterVersion));
 }
 
 /** The upstream's answer with our stamps; its body goes on byte for byte, never looked at. */

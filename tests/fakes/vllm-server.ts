@@ -3,7 +3,7 @@
  * that can be injected. Imports nothing of the gateway.
  *
  *   bun tests/fakes/vllm-server.ts --port 0 --name a [--model tiny] [--token-delay MS] [--api-key K] [--world-size N]
- *                                  [--vllm-version 0.32.0] [--weights N] [--no-dev] [--no-bodies] [--max-model-len N]
+ *                                  [--vllm-version 0.32.0] [--weights N] [--no-dev] [--no-lora] [--no-bodies] [--max-model-len N]
  *
  * The first line on stdout is `listening on http://127.0.0.1:PORT`. Control: /__fake/faults, /__fake/answer,
  * /__fake/options, /__fake/log (see vllm/control.ts and vllm/state.ts).
@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { control } from "./vllm/control.ts";
 import { HttpError } from "./vllm/http-error.ts";
-import { DEV_ROUTES, type Handler, PLAIN_ROUTES } from "./vllm/routes.ts";
+import { DEV_ROUTES, type Handler, LORA_ROUTES, PLAIN_ROUTES } from "./vllm/routes.ts";
 import { serveGeneration } from "./vllm/serve-generation.ts";
 import { FakeState, type FakeVllmOptions, type Faults, type SeenRequest, sleep } from "./vllm/state.ts";
 
@@ -50,13 +50,15 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
 
 function sendJson(response: ServerResponse, state: FakeState, status: number, value: unknown): void {
   if (response.headersSent || response.destroyed) return;
-  const body = value === undefined ? "" : value instanceof Uint8Array ? value : JSON.stringify(value);
+  const plain = value instanceof Uint8Array || typeof value === "string";
+  const body = value === undefined ? "" : plain ? value : JSON.stringify(value);
   const type = value instanceof Uint8Array ? "text/plain; version=1.0.0; charset=utf-8" : "application/json";
   response.writeHead(status, {
     server: "uvicorn",
     "x-fake-name": state.name,
     "content-length": Buffer.byteLength(body),
-    ...(value === undefined ? {} : { "content-type": type }),
+    // vLLM's LoRA routes answer a text without a type.
+    ...(value === undefined || typeof value === "string" ? {} : { "content-type": type }),
   });
   response.end(body);
 }
@@ -70,7 +72,8 @@ function takeFaults(state: FakeState, path: string): Faults {
 }
 
 function route(state: FakeState, method: string, path: string, own: Readonly<Record<string, Handler>>) {
-  const tables = state.devMode ? { ...PLAIN_ROUTES, ...DEV_ROUTES, ...own } : PLAIN_ROUTES;
+  const lora = state.lora ? LORA_ROUTES : {};
+  const tables = state.devMode ? { ...PLAIN_ROUTES, ...lora, ...DEV_ROUTES, ...own } : { ...PLAIN_ROUTES, ...lora };
   const found = tables[`${method} ${path}`];
   if (found !== undefined) return found;
   const other = Object.keys(tables).some((key) => key.endsWith(` ${path}`)) || GENERATION.includes(path);
@@ -264,6 +267,7 @@ async function main(): Promise<void> {
       "vllm-version": { type: "string", default: "0.32.0" },
       "api-key": { type: "string" },
       "no-dev": { type: "boolean", default: false },
+      "no-lora": { type: "boolean", default: false },
       "no-bodies": { type: "boolean", default: false },
     },
   });
@@ -279,6 +283,7 @@ async function main(): Promise<void> {
     weights: Number(values.weights),
     version: values["vllm-version"],
     devMode: !values["no-dev"],
+    lora: !values["no-lora"],
     keepBodies: !values["no-bodies"],
     ...(apiKey === undefined ? {} : { apiKey }),
   });

@@ -40,6 +40,7 @@ export interface FakeOptions {
       | "legacy"
       | "control"
       | "trainer"
+      | "adapters"
       | "syncs"
       | "versions"
       | "chatFormats"
@@ -229,6 +230,17 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
       wakeUp: (tags) => done(null, "wakeUp", tags),
       isSleeping: () => Promise.resolve(false),
       ...over.control,
+    },
+    adapters: {
+      load: (request) => {
+        controls.push(["loadAdapter", request]);
+        return Promise.resolve({ version: 1, servers: ["vllm-0"] });
+      },
+      unload: (name) => {
+        controls.push(["unloadAdapter", name]);
+        return Promise.resolve();
+      },
+      ...over.adapters,
     },
     trainer: {
       worldSize: () => Promise.resolve(1),

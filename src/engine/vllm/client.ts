@@ -47,6 +47,8 @@ export interface Client {
   callIfThere(target: string, init: CallInit): Promise<{ readonly value: unknown } | undefined>;
   /** A successful answer's body as text, bounded. Throws GatewayError for any other status. */
   text(target: string, init: CallInit): Promise<string>;
+  /** Status and text of any answer. Throws GatewayError only where there is none. */
+  answer(target: string, init: CallInit): Promise<{ readonly status: number; readonly text: string }>;
   /** The answer, unread; throws GatewayError when the status is not a success. */
   open(target: string, init: CallInit): Promise<Response>;
   /** Tells whether the text of a 500 ends this server, and if so tells the owner. */
@@ -137,6 +139,12 @@ export function createClient({ url, fetch, exchange, apiKey, onRefused, onDeath 
       const response = await ask(target, init);
       const text = await readBody(response, init.signal);
       return response.ok ? text : refuse(target, response.status, text);
+    },
+    async answer(target, init) {
+      const response = await ask(target, init);
+      const text = await readBody(response, init.signal);
+      if (response.status === 500) client.notice(text);
+      return { status: response.status, text };
     },
     async callIfThere(target, init) {
       const response = await ask(target, init);

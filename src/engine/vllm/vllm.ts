@@ -8,6 +8,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Logger } from "../../observe/log.ts";
 import type { Clock, Exchange, Fetch, Files } from "../../ports.ts";
 import type { CallOptions, Engine, EngineControl, EngineInfo, EngineModel, EngineNotice } from "../engine.ts";
+import { createAdapters } from "./adapters.ts";
 import { type Client, createClient } from "./client.ts";
 import { createControl } from "./control.ts";
 import { createForward } from "./forward.ts";
@@ -277,5 +278,6 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       if (info !== null) info = { ...info, ...noted };
     },
     transfer,
+    adapters: createAdapters(client),
   };
 }

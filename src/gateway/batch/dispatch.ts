@@ -68,6 +68,8 @@ async function run<T>(way: BatchWay<T>, call: InboundCall, dependencies: Dispatc
     try {
       const parts = await runAll(way, leases, version, call, dependencies);
       const span = parts.map((part) => part.span).reduce(widen);
+      const [{ lease: first }] = parts as [DonePart<T>];
+      if (parts.some(({ lease }) => lease.adapterVersion !== first.adapterVersion)) throw new VersionGone();
       return way.merge(parts, toStamp(parts, version, call), span);
     } catch (thrown) {
       if (thrown instanceof Refused) {

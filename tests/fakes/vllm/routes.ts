@@ -18,14 +18,17 @@ const BOOT = Math.floor(Date.now() / 1000);
 
 const models: Handler = ({ state }) => ({
   object: "list",
-  data: state.models.map((id) => ({
+  data: [
+    ...state.models.map((id) => ({ id, root: `ckpt/${id}`, parent: null, max_model_len: state.maxModelLen })),
+    ...state.adapters.cards(),
+  ].map(({ id, root, parent, max_model_len }) => ({
     id,
     object: "model",
     created: BOOT,
     owned_by: "vllm",
-    root: `ckpt/${id}`,
-    parent: null,
-    max_model_len: state.maxModelLen,
+    root,
+    parent,
+    max_model_len,
     permission: [
       {
         id: `modelperm-${id}`,
@@ -214,6 +217,15 @@ const serverInfo: Handler = ({ state }) => ({
   system_env: {},
 });
 
+const loadLora: Handler = ({ state, body, contentType }) => state.adapters.load(parseBody(body, contentType));
+const unloadLora: Handler = ({ state, body, contentType }) => state.adapters.unload(parseBody(body, contentType));
+
+/** Only with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1. */
+export const LORA_ROUTES: Readonly<Record<string, Handler>> = {
+  "POST /v1/load_lora_adapter": loadLora,
+  "POST /v1/unload_lora_adapter": unloadLora,
+};
+
 /** Always there. */
 export const PLAIN_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /version": ({ state }) => ({ version: state.version }),
@@ -234,6 +246,7 @@ export const DEV_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /get_world_size": ({ state }) => ({ world_size: state.worldSize }),
   "POST /reset_prefix_cache": blocked(({ state, query }) => {
     const success = state.paused || state.running.size === 0 || query.get("reset_running_requests") === "true";
+    if (success) state.adapters.forgetPrefixes();
     // Before 0.26 the answer was empty.
     return state.transfer.minor < 26 ? undefined : { success };
   }),

@@ -51,11 +51,11 @@ export function checkModel(state: FakeState, body: Record<string, unknown>): str
   const { model } = body;
   const [first = "tiny"] = state.models;
   if (model === undefined || model === null) return first;
-  if (typeof model === "string" && state.models.includes(model)) return model;
+  if (typeof model === "string" && (state.models.includes(model) || state.adapters.has(model))) return model;
   throw HttpError.shaped(
     404,
     "NotFoundError",
-    `The model \`${String(model)}\` does not exist. Valid aliases: ${state.models.join(", ")}.`,
+    `The model \`${String(model)}\` does not exist. Valid aliases: ${[...state.models, ...state.adapters.cards().map(({ id }) => id)].join(", ")}.`,
     "model",
   );
 }
@@ -153,7 +153,8 @@ export async function serveGeneration(
   const chat = request.url?.startsWith("/v1/chat/") === true;
   const parsed = parseBody(body, request.headers["content-type"]);
   const model = checkModel(state, parsed);
-  const work = { ...toWork(parsed, chat, state.serving, state.maxModelLen), model };
+  const weights = (state.serving + state.adapters.numberOf(model)) % 2 ** 31;
+  const work = { ...toWork(parsed, chat, weights, state.maxModelLen), model };
   nextId += 1;
   const given = request.headers["x-request-id"];
   const suffix = typeof given === "string" ? given : nextId.toString(16).padStart(16, "0");

@@ -1,5 +1,6 @@
 /** What one fake vLLM server remembers: its options, its injected faults, what it saw, and the engine's few states. */
 
+import { FakeAdapters } from "./adapters.ts";
 import { createTcpPeer } from "./tcp-peer.ts";
 import { FakeTransfer, type Peer } from "./transfer.ts";
 
@@ -95,6 +96,8 @@ export interface FakeVllmOptions {
   readonly faults?: Faults;
   /** Which vLLM it is; default "0.32.0". */
   readonly version?: string;
+  /** VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and --enable-lora; default true. */
+  readonly lora?: boolean;
   /** How it finds a trainer; default: over TCP. */
   readonly peer?: Peer;
 }
@@ -129,6 +132,8 @@ export class FakeState {
   weights: number;
   weightVersion = "default";
   transfer: FakeTransfer;
+  readonly lora: boolean;
+  adapters: FakeAdapters;
   /** Seconds since the epoch; another one after a restart. */
   startedAt = Date.now() / 1000;
   paused = false;
@@ -151,6 +156,8 @@ export class FakeState {
     this.weights = options.weights ?? 0;
     this.#startWeights = this.weights;
     this.version = options.version ?? "0.32.0";
+    this.lora = options.lora ?? true;
+    this.adapters = new FakeAdapters(this.models, this.version);
     this.#peer = options.peer ?? createTcpPeer();
     this.transfer = this.#newTransfer();
     this.faults = options.faults ?? {};
@@ -168,6 +175,7 @@ export class FakeState {
   reborn(startMilliseconds = 0): void {
     this.downUntil = Date.now() + startMilliseconds;
     this.transfer = this.#newTransfer();
+    this.adapters = new FakeAdapters(this.models, this.version);
     this.weights = this.#startWeights;
     this.weightVersion = "default";
     this.startedAt += 1;

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { ReplicaId, WeightDigest, WeightVersion } from "../../../src/contract/ids.ts";
 import type { Engine, EngineInfo, EngineNotice, TensorSpec } from "../../../src/engine/engine.ts";
+import { createAdapterTable } from "../../../src/fleet/adapters.ts";
 import type { FleetRegistry, Replica } from "../../../src/fleet/types.ts";
 import { createLogger } from "../../../src/observe/log.ts";
 import type { Fetch, Ports, Sha256 } from "../../../src/ports.ts";
@@ -216,6 +217,7 @@ export function createFakeFleet(engines: readonly Engine[], digest: WeightDigest
       inFlight: 0,
       weight: 1,
       lastError: null,
+      adapters: new Map(),
     };
   });
   const gate = { closers: 0, opened: 0 };
@@ -225,6 +227,7 @@ export function createFakeFleet(engines: readonly Engine[], digest: WeightDigest
   const find = (id: string) => all.find((replica) => replica.id === id)!;
   return {
     gate,
+    adapters: createAdapterTable([], () => undefined),
     replicas: () => all,
     replica: find,
     acquire: () => Promise.reject(new Error("not here")),
