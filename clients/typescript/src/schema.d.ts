@@ -719,6 +719,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/load_lora_adapter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Load a LoRA adapter into every server
+         * @description On all servers or on none: when one fails, the others are brought back to what they had, and the answer names it. Each load of a name is a new version (`x-adapter-version` here and on every answer of that model); a request whose `model` is the adapter goes only to servers that hold the current one. Servers that come up later get it before they are given such requests.
+         */
+        post: operations["loadLoraAdapter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/unload_lora_adapter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a LoRA adapter from every server
+         * @description On all servers or on none: when one fails, the others load it again. Requests under way are let finish first.
+         */
+        post: operations["unloadLoraAdapter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/fleet": {
         parameters: {
             query?: never;
@@ -2024,6 +2064,8 @@ export interface components {
             /** @description Base model of a LoRA adapter. */
             parent: string | null;
             max_model_len: number | null;
+            /** @description Of a LoRA adapter that was loaded through the gateway: 1 for the first load of its name. */
+            adapter_version?: number;
             permission: ({
                 id: string;
             } & {
@@ -3046,6 +3088,25 @@ export interface components {
         VllmIsSleeping: {
             is_sleeping: boolean;
         };
+        /**
+         * @example {
+         *       "lora_name": "policy-v7",
+         *       "lora_path": "/shared/adapters/7"
+         *     }
+         */
+        VllmLoadLoraAdapter: {
+            /** @description What requests name as their `model`. */
+            lora_name: string;
+            /** @description A PEFT directory that every server can read. */
+            lora_path: string;
+            /**
+             * @description Also where the name is taken: requests that use it wait until all servers have the new one.
+             * @default false
+             */
+            load_inplace?: boolean;
+            /** @default false */
+            is_3d_lora_weight?: boolean;
+        };
         VllmMessage: {
             message: string;
             /** @description One per server. */
@@ -3123,6 +3184,15 @@ export interface components {
                 /** @description Not asked: its state. */
                 skipped?: string;
             }[];
+        };
+        /**
+         * @example {
+         *       "lora_name": "policy-v6"
+         *     }
+         */
+        VllmUnloadLoraAdapter: {
+            lora_name: string;
+            lora_int_id?: number | null;
         };
         /**
          * @example {
@@ -3495,6 +3565,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -3710,6 +3782,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -3929,6 +4003,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -4570,6 +4646,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -4792,6 +4870,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -5018,6 +5098,8 @@ export interface operations {
                     "x-weight-version"?: string;
                     /** @description Digest of those weights, where it is known. */
                     "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
                     /** @description Id of the replica. */
                     "x-served-by"?: string;
                     [name: string]: unknown;
@@ -7350,6 +7432,213 @@ export interface operations {
             };
             /** @description `draining` */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    loadLoraAdapter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lora_name": "policy-v7",
+                 *       "lora_path": "/shared/adapters/7"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VllmLoadLoraAdapter"];
+            };
+        };
+        responses: {
+            /** @description Every server serves it. */
+            200: {
+                headers: {
+                    /** @description What this load is called. */
+                    "x-adapter-version"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Success: LoRA adapter 'policy-v7' added successfully. */
+                    "text/plain": string;
+                };
+            };
+            /** @description `missing_field`, `invalid_value`, `unsupported` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `sync_in_progress`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    unloadLoraAdapter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lora_name": "policy-v6"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VllmUnloadLoraAdapter"];
+            };
+        };
+        responses: {
+            /** @description No server serves it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example Success: LoRA adapter 'policy-v6' removed successfully. */
+                    "text/plain": string;
+                };
+            };
+            /** @description `missing_field`, `unsupported`, `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `sync_in_progress`, `conflict` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -319,6 +319,7 @@ from .vllm_init_weight_transfer import VllmInitWeightTransfer
 from .vllm_init_weight_transfer_init_info import VllmInitWeightTransferInitInfo
 from .vllm_is_paused import VllmIsPaused
 from .vllm_is_sleeping import VllmIsSleeping
+from .vllm_load_lora_adapter import VllmLoadLoraAdapter
 from .vllm_message import VllmMessage
 from .vllm_message_servers_item import VllmMessageServersItem
 from .vllm_reset_prefix_cache import VllmResetPrefixCache
@@ -331,6 +332,7 @@ from .vllm_sleeping_servers_item import VllmSleepingServersItem
 from .vllm_start_weight_update import VllmStartWeightUpdate
 from .vllm_status import VllmStatus
 from .vllm_status_servers_item import VllmStatusServersItem
+from .vllm_unload_lora_adapter import VllmUnloadLoraAdapter
 from .vllm_update_weight_version import VllmUpdateWeightVersion
 from .vllm_update_weights import VllmUpdateWeights
 from .vllm_update_weights_update_info_type_0 import VllmUpdateWeightsUpdateInfoType0
@@ -582,6 +584,7 @@ __all__ = (
     "VllmInitWeightTransferInitInfo",
     "VllmIsPaused",
     "VllmIsSleeping",
+    "VllmLoadLoraAdapter",
     "VllmMessage",
     "VllmMessageServersItem",
     "VllmResetPrefixCache",
@@ -594,6 +597,7 @@ __all__ = (
     "VllmStartWeightUpdate",
     "VllmStatus",
     "VllmStatusServersItem",
+    "VllmUnloadLoraAdapter",
     "VllmUpdateWeightVersion",
     "VllmUpdateWeights",
     "VllmUpdateWeightsUpdateInfoType0",

@@ -7,6 +7,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.model_object import ModelObject, check_model_object
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.model_permission_item import ModelPermissionItem
@@ -31,6 +32,8 @@ class Model:
         parent (None | str): Base model of a LoRA adapter.
         max_model_len (int | None):
         permission (list[ModelPermissionItem]):
+        adapter_version (int | Unset): Of a LoRA adapter that was loaded through the gateway: 1 for the first load of
+            its name.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Model:
     parent: None | str
     max_model_len: int | None
     permission: list[ModelPermissionItem]
+    adapter_version: int | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +69,8 @@ class Model:
             permission_item = permission_item_data.to_dict()
             permission.append(permission_item)
 
+        adapter_version = self.adapter_version
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -79,6 +85,8 @@ class Model:
                 "permission": permission,
             }
         )
+        if adapter_version is not UNSET:
+            field_dict["adapter_version"] = adapter_version
 
         return field_dict
 
@@ -118,6 +126,8 @@ class Model:
 
             permission.append(permission_item)
 
+        adapter_version = d.pop("adapter_version", UNSET)
+
         model = cls(
             id=id,
             object_=object_,
@@ -127,6 +137,7 @@ class Model:
             parent=parent,
             max_model_len=max_model_len,
             permission=permission,
+            adapter_version=adapter_version,
         )
 
         model.additional_properties = d
