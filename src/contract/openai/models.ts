@@ -10,13 +10,9 @@ export const ModelObject = z
     root: z.string(),
     parent: z.string().nullable().meta({ description: "Base model of a LoRA adapter." }),
     max_model_len: z.number().int().nullable(),
-    adapter_version: z
-      .number()
-      .int()
-      .optional()
-      .meta({
-        description: "Of a LoRA adapter that was loaded through the gateway: 1 for the first load of its name.",
-      }),
+    adapter_version: z.number().int().optional().meta({
+      description: "Of a LoRA adapter that was loaded through the gateway: 1 for the first load of its name.",
+    }),
     permission: z.array(z.looseObject({ id: z.string() })),
   })
   .meta({

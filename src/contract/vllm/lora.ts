@@ -5,12 +5,9 @@ export const LoadLoraAdapter = z
   .object({
     lora_name: z.string().meta({ description: "What requests name as their `model`." }),
     lora_path: z.string().meta({ description: "A PEFT directory that every server can read." }),
-    load_inplace: z
-      .boolean()
-      .default(false)
-      .meta({
-        description: "Also where the name is taken: requests that use it wait until all servers have the new one.",
-      }),
+    load_inplace: z.boolean().default(false).meta({
+      description: "Also where the name is taken: requests that use it wait until all servers have the new one.",
+    }),
     is_3d_lora_weight: z.boolean().default(false),
   })
   .meta({ id: "VllmLoadLoraAdapter", example: { lora_name: "policy-v7", lora_path: "/shared/adapters/7" } });
