@@ -9,11 +9,11 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeCheckpoint } from "./checkpoint.ts";
+import { copyFlushed, followSync } from "./timing.ts";
 
 const { values } = parseArgs({
   options: {
@@ -110,40 +110,11 @@ async function sync({ url }: Fleet, path: string): Promise<Timed> {
   });
   if (answer.status !== 202) throw new Error(`${answer.status} ${await answer.text()}`);
   const { id } = (await answer.json()) as { id: string };
-  const events = await fetch(`${url}/api/weight-syncs/${id}/events`);
-  const seen = new Map<string, number>();
-  let text = "";
-  for await (const piece of events.body as unknown as AsyncIterable<Uint8Array>) {
-    text += new TextDecoder().decode(piece);
-    const lines = text.split("\n");
-    text = lines.pop() ?? "";
-    for (const line of lines) {
-      if (!line.startsWith("data:")) continue;
-      const { sync: now } = JSON.parse(line.slice(5)) as { sync: { phase: string; state: string; error?: object } };
-      if (!seen.has(now.phase)) seen.set(now.phase, performance.now());
-      if (now.state === "failed") throw new Error(JSON.stringify(now.error));
-    }
-  }
+  const seen = await followSync(url, id);
   const end = performance.now();
   const closed = seen.get("drain") ?? seen.get("switch") ?? end;
   const opened = seen.get("done") ?? end;
   return { seconds: (end - start) / 1000, pause: opened - closed, load: closed - start };
-}
-
-/** A plain copy of the same bytes, flushed: the least that any way over a disk takes. */
-async function copy(path: string): Promise<number> {
-  const start = performance.now();
-  const [from, to] = [await open(join(path, "model.safetensors")), await open(join(work, "copy"), "w")];
-  const buffer = new Uint8Array(2 ** 20);
-  for (;;) {
-    const { bytesRead } = await from.read(buffer, 0, buffer.length, null);
-    if (bytesRead === 0) break;
-    await to.write(buffer.subarray(0, bytesRead));
-  }
-  await to.sync();
-  await from.close();
-  await to.close();
-  return (performance.now() - start) / 1000;
 }
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -162,7 +133,7 @@ try {
   for (let round = -1; round < rounds; round += 1) {
     const path = checkpoints[Math.abs(round) % 2] ?? "";
     note(`round ${round}`);
-    const copied = await copy(path);
+    const copied = await copyFlushed(join(path, "model.safetensors"), join(work, "copy"));
     if (round >= 0) copies.push(copied);
     for (const kind of kinds) {
       const timed = await sync(fleets[kind], path);

@@ -16,12 +16,16 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from "../tensor/safetensors.ts";
+import { createBlockWriter } from "./block-writer.ts";
 import { createFiniteScan } from "./finite.ts";
 import { createManifestCheck, type ManifestCheck } from "./manifest.ts";
 import type { OpenPart, SourcePart, WeightSource } from "./source.ts";
 
-/** Bytes hashed and scanned in one go (a few milliseconds), and bytes between two breaths of the event loop. */
+/** Bytes hashed and scanned in one go: two milliseconds. */
 const PIECE_BYTES = 2 ** 20;
+
+/** Bytes between two breaths of the event loop that are made on purpose; every write is one by itself. */
+const BREATH_BYTES = 8 * 2 ** 20;
 
 /** Tensors that a model is believed to have where nobody tells: more than any published one that is not split in files. */
 const UNKNOWN_TENSORS = 16_384;
@@ -148,24 +152,11 @@ function createMeter({ clock, signal, onProgress }: IngestOptions): Meter {
       sinceBreath += bytes;
       onProgress(done, total);
       signal.throwIfAborted();
-      if (sinceBreath < PIECE_BYTES) return;
+      if (sinceBreath < BREATH_BYTES) return;
       sinceBreath = 0;
       await sleep(clock, 0, signal);
     },
   };
-}
-
-/** Writes, and says that it was our disk when that fails: the sender is not at fault. */
-async function write(writer: FileWriter, bytes: Uint8Array): Promise<void> {
-  try {
-    await writer.write(bytes);
-  } catch (cause) {
-    throw new GatewayError(
-      "sync_failed",
-      `The spool directory cannot be written: ${cause instanceof Error ? cause.message : String(cause)}. See --spool-dir.`,
-      { phase: "receive", cause },
-    );
-  }
 }
 
 async function readPartHeader(
@@ -230,16 +221,17 @@ async function ingestPart(
     onHeader(header);
     meter.expect(header.fileSize);
     const whole = part.sha256 === undefined ? undefined : sha256();
-    const target = await files.openWrite(path);
-    writer = target;
+    writer = await files.openWrite(path);
+    const target = createBlockWriter(writer);
     const sink = async (piece: Uint8Array): Promise<void> => {
       whole?.update(piece);
-      await write(target, piece);
+      await target.write(piece);
       await meter.add(piece.byteLength);
     };
     await sink(raw);
     const hashes: DigestEntry[] = [];
     for (const tensor of header.tensors) hashes.push(await copyTensor(tensor, cursor, sink, sha256));
+    await target.flush();
     if ((await cursor.next(1)) !== undefined) {
       const last = header.tensors.at(-1)?.name;
       throw new GatewayError("weights_malformed", `Bytes follow the last tensor of ${part.name}; nothing may.`, {

@@ -76,6 +76,56 @@ export function widen(dtype: WideableDtype, bytes: Uint8Array): Float32Array<Arr
   return out;
 }
 
+/** No element's exponent has all its bits set (infinity, NaN). Works on the bits, where NaN payloads cannot be lost. */
+export function allFinite(values: Float32Array): boolean {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let carries = 0;
+  // An exponent of all ones, and no other, carries into the sign.
+  for (let index = 0; index < bits.length; index += 1) carries |= (bits[index]! & 0x7f80_0000) + 0x0080_0000;
+  return carries >= 0;
+}
+
+/**
+ * `widen` into memory of the caller's, looking for infinities and NaN on the way: one pass over bfloat16, two numbers at
+ * a time.
+ *
+ * @param target as many elements as `bytes` holds
+ * @returns whether all are finite; the target is written either way
+ * @throws GatewayError `weights_malformed` when `bytes` is not a whole number of elements
+ *
+ * @example
+ * ```ts
+ * import { widenFinite } from "./half.ts";
+ * const target = new Float32Array(1);
+ * if (!widenFinite("BF16", new Uint8Array([0x80, 0x3f]), target) || target[0] !== 1) throw new Error("1 is finite");
+ * if (widenFinite("BF16", new Uint8Array([0x80, 0x7f]), target)) throw new Error("0x7f80 is infinity");
+ * ```
+ */
+export function widenFinite(dtype: WideableDtype, bytes: Uint8Array, target: Float32Array): boolean {
+  const count = whole(dtype, bytes);
+  if (count !== target.length) throw new RangeError(`${count} elements do not fill a target of ${target.length}.`);
+  if (dtype !== "BF16") {
+    target.set(widen(dtype, bytes));
+    return allFinite(target);
+  }
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const pairs = new Uint32Array(aligned.buffer, aligned.byteOffset, count >> 1);
+  const bits = new Uint32Array(target.buffer, target.byteOffset, count);
+  let carries = 0;
+  for (let index = 0; index < pairs.length; index += 1) {
+    const pair = pairs[index]!;
+    bits[2 * index] = pair << 16;
+    bits[2 * index + 1] = pair & 0xffff_0000;
+    carries |= (pair & 0x7f80_7f80) + 0x0080_0080;
+  }
+  if (count % 2 === 1) {
+    const last = halves(aligned)[count - 1]!;
+    bits[count - 1] = last << 16;
+    carries |= (last & 0x7f80) + 0x0080;
+  }
+  return (carries & 0x8000_8000) === 0;
+}
+
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
 

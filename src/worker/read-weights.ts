@@ -10,6 +10,7 @@ import type { Files, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
 import { type CodedValues, dequantize, unpackBlocks } from "../tensor/ggml-blocks.ts";
 import { type GgmlBlockType, type GgmlType, isBlockType, isGgmlType } from "../tensor/ggml-types.ts";
+import { allFinite, isWideable, widenFinite } from "../tensor/half.ts";
 import { openWeights } from "../tensor/weights.ts";
 import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
@@ -112,18 +113,11 @@ function locate(opened: readonly TensorFiles[], parts: readonly TensorPart[], ti
   return sources;
 }
 
-/** Exponent bits all set: infinity or NaN. Works on the bits, where NaN payloads cannot be lost. */
-function hasNonFinite(values: Float32Array): boolean {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let index = 0; index < bits.length; index++) {
-    if ((bits[index]! & 0x7f80_0000) === 0x7f80_0000) return true;
-  }
-  return false;
-}
+const nonFinite = (tensor: string): GatewayError =>
+  new GatewayError("weights_non_finite", `Tensor ${tensor} holds NaN or infinite values.`, { tensor });
 
 function checkFinite(tensor: string, values: Float32Array): void {
-  if (!hasNonFinite(values)) return;
-  throw new GatewayError("weights_non_finite", `Tensor ${tensor} holds NaN or infinite values.`, { tensor });
+  if (!allFinite(values)) throw nonFinite(tensor);
 }
 
 const toBlockType = (dtype: string): GgmlBlockType | null => (isBlockType(dtype) ? dtype : null);
@@ -183,6 +177,12 @@ export async function openTensorSource(options: {
         const order = sources.get(name)!.rowOrder?.(name);
         let done = 0;
         return await eachPiece(name, (type, bytes) => {
+          if (order === undefined && target instanceof Float32Array && isWideable(type)) {
+            const count = bytes.byteLength / (type === "F32" ? 4 : 2);
+            if (!widenFinite(type, bytes, target.subarray(done, done + count))) throw nonFinite(name);
+            done += count;
+            return;
+          }
           const values = dequantize(type, bytes);
           checkFinite(name, values);
           if (order === undefined) target.set(values, done);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { WeightDigest, WeightVersion } from "../../src/contract/ids.ts";
+import { createBlockWriter } from "../../src/sync/block-writer.ts";
 import { createFiniteScan } from "../../src/sync/finite.ts";
 import { createHistory } from "../../src/sync/history.ts";
 import { canonicalJson, createIdempotency } from "../../src/sync/idempotency.ts";
@@ -68,6 +69,38 @@ describe("finite scan", () => {
   test("integers are not scanned", () => {
     assert.equal(createFiniteScan("I32"), undefined);
     assert.equal(createFiniteScan("F8_E4M3"), undefined);
+  });
+});
+
+describe("block writer", () => {
+  test("the same bytes in order, whatever the pieces; nothing of the caller's is kept; a full disk is ours", async () => {
+    const written: Uint8Array[] = [];
+    const writer = createBlockWriter({
+      write: async (bytes) => void written.push(bytes.slice()),
+      close: async () => {},
+    });
+    const piece = new Uint8Array(3 * 2 ** 20);
+    const sent: number[] = [];
+    let next = 0;
+    for (const length of [5, 0, 2 ** 20 - 5, 1, 65_536, 2 ** 20, 3 * 2 ** 20, 700_000, 700_000, 2 ** 20 - 1, 1, 1]) {
+      const bytes = piece.subarray(0, length);
+      for (let at = 0; at < length; at += 1) bytes[at] = next++ % 251;
+      sent.push(length);
+      await writer.write(bytes);
+    }
+    await writer.flush();
+    await writer.flush();
+    const total = sent.reduce((sum, length) => sum + length, 0);
+    const all = Buffer.concat(written);
+    assert.equal(all.byteLength, total);
+    assert.ok(all.every((byte, at) => byte === at % 251));
+    assert.ok(written.length < sent.length);
+    const full = createBlockWriter({
+      write: () => Promise.reject(new Error("ENOSPC: no space left on device")),
+      close: async () => {},
+    });
+    await full.write(new Uint8Array(3));
+    await assert.rejects(full.flush(), { code: "sync_failed", message: /spool directory cannot be written: ENOSPC/ });
   });
 });
 

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { weightDigest } from "../../src/tensor/digest.ts";
 import { DTYPE_BITS, tensorBytes } from "../../src/tensor/dtype.ts";
-import { narrow, toBf16Bits, toF16Bits, widen } from "../../src/tensor/half.ts";
+import { narrow, toBf16Bits, toF16Bits, widen, widenFinite } from "../../src/tensor/half.ts";
 
 const shown = (value: number): number | string =>
   Number.isNaN(value)
@@ -45,6 +45,38 @@ describe("half precision", () => {
         else assert.equal(back[index], index);
       }
     }
+  });
+
+  test("widenFinite writes what widen gives, at any alignment, and sees every infinity and NaN", () => {
+    for (const dtype of ["F16", "BF16", "F32"] as const) {
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(3), fc.boolean(), (raw, shift, calm) => {
+          const size = dtype === "F32" ? 4 : 2;
+          const length = raw.byteLength - (raw.byteLength % size);
+          const bytes = new Uint8Array(length + shift).subarray(shift);
+          // Half of the runs without the exponent's top bit: all finite.
+          for (let at = 0; at < length; at += 1)
+            bytes[at] = calm && at % size === size - 1 ? raw[at]! & 0xbf : raw[at]!;
+          const wanted = widen(dtype, bytes);
+          const target = new Float32Array(wanted.length + 2).subarray(1, wanted.length + 1);
+          assert.equal(widenFinite(dtype, bytes, target), wanted.every(Number.isFinite));
+          const toBits = (values: Float32Array) => [...new Uint32Array(values.slice().buffer)];
+          assert.deepEqual(toBits(target), toBits(wanted));
+        }),
+      );
+    }
+    const one = (dtype: "F16" | "BF16", bits: number, at: number): boolean => {
+      const halves = new Uint16Array(5);
+      halves[at] = bits;
+      return widenFinite(dtype, new Uint8Array(halves.buffer), new Float32Array(5));
+    };
+    for (let at = 0; at < 5; at += 1) {
+      for (const bits of [0x7f80, 0xff80, 0x7fff, 0xff81]) assert.equal(one("BF16", bits, at), false);
+      for (const bits of [0x7f7f, 0xff7f, 0x8000, 0x007f]) assert.equal(one("BF16", bits, at), true);
+      for (const bits of [0x7c00, 0xfc00, 0x7e00]) assert.equal(one("F16", bits, at), false);
+    }
+    assert.throws(() => widenFinite("F16", new Uint8Array(3), new Float32Array(1)));
+    assert.throws(() => widenFinite("F16", new Uint8Array(4), new Float32Array(1)));
   });
 
   test("narrowing picks the nearest neighbour, ties to the even one", () => {

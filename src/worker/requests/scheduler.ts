@@ -19,6 +19,10 @@ export interface SchedulerOptions {
   readonly flush: () => void;
   /** Lets the event loop run once. */
   readonly turn: () => Promise<void>;
+  /** Something else needs this thread just now: it gets as long between two steps as a step takes. */
+  readonly sharing?: () => boolean;
+  /** Milliseconds; default `performance.now`. */
+  readonly now?: () => number;
   /** A step threw: the state of the native code is unknown. */
   readonly fail: (error: unknown) => void;
 }
@@ -32,6 +36,7 @@ const toTokens = ({ requests }: Call): number =>
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #batcher: Batcher;
+  readonly #now: () => number;
   /** Reasons not to admit requests. */
   readonly #holds = new Set<string>();
   #held: Call[] = [];
@@ -44,6 +49,7 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.#batcher = options.batcher;
+    this.#now = options.now ?? (() => performance.now());
     this.#run().catch((error: unknown) => this.#options.fail(error));
   }
 
@@ -220,9 +226,20 @@ export class Scheduler {
         });
         continue;
       }
+      const start = this.#now();
       this.#options.accept(this.#batcher.step());
       this.#options.flush();
-      await this.#options.turn();
+      await this.#turns(this.#now() - start);
     }
+  }
+
+  /**
+   * One turn of the event loop; several while something shares the thread. Reading weights is a chain of hundreds of
+   * reads, each of which ends in a turn: with one turn a step, loading under full batches took as many steps.
+   */
+  async #turns(milliseconds: number): Promise<void> {
+    const end = this.#now() + milliseconds;
+    do await this.#options.turn();
+    while (this.#options.sharing?.() === true && this.#now() < end && !this.#stopped);
   }
 }

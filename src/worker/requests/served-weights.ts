@@ -29,6 +29,8 @@ export class ServedWeights {
   readonly #load: LoadWeights;
   readonly #staged = new Map<string, Staged>();
   #loading = 0;
+  /** Loads whose files are being read: work of this thread. Compiling, which follows, is another's. */
+  #reading = 0;
   #model: LoadedModel;
   #sets: readonly WeightSet[];
   #version: WeightVersion;
@@ -61,6 +63,11 @@ export class ServedWeights {
     return { version: this.#version, digest: this.#model.digest };
   }
 
+  /** Weights are read in this thread just now. */
+  get reading(): boolean {
+    return this.#reading > 0;
+  }
+
   /** Weights are staged, or about to be. */
   get busy(): boolean {
     return this.#staged.size + this.#loading > 0;
@@ -75,7 +82,7 @@ export class ServedWeights {
   async reload(replace: (model: LoadedModel) => LoadedModel, signal: AbortSignal): Promise<void> {
     for (;;) {
       const before = this.#model;
-      const model = await this.#load(this.#sets, this.directive, () => {});
+      const model = await this.#read(this.#sets, () => {});
       if (before !== this.#model || signal.aborted || model.digest !== before.digest) {
         model.release();
         signal.throwIfAborted();
@@ -90,6 +97,23 @@ export class ServedWeights {
       this.#model = model;
       old.release();
       return;
+    }
+  }
+
+  async #read(sets: readonly WeightSet[], onProgress: LoadModelOptions["onProgress"]): Promise<LoadedModel> {
+    let reading = true;
+    const done = (): void => {
+      if (reading) this.#reading -= 1;
+      reading = false;
+    };
+    this.#reading += 1;
+    try {
+      return await this.#load(sets, this.directive, (bytesDone, bytesTotal) => {
+        if (bytesDone >= bytesTotal) done();
+        onProgress(bytesDone, bytesTotal);
+      });
+    } finally {
+      done();
     }
   }
 
@@ -109,7 +133,7 @@ export class ServedWeights {
     const sets = set.partial ? [...this.#sets, set] : [set];
     this.#loading += 1;
     try {
-      const model = await this.#load(sets, this.directive, onProgress);
+      const model = await this.#read(sets, onProgress);
       if (signal.aborted) {
         model.release();
         signal.throwIfAborted();

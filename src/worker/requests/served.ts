@@ -129,6 +129,7 @@ export async function openServed(
     },
     flush,
     turn: parts.turn,
+    sharing: () => weights.reading,
     fail: parts.fail,
   });
   const residency = new WeightResidency(weights, scheduler);
