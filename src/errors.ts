@@ -61,6 +61,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export interface ErrorDetails {
   /** The request field at fault, as the caller wrote it (`messages.0.role`). */
   readonly param?: string;
+  /** The request is wrong by its form alone (types, missing fields): vLLM's schema refuses it before anything looks at it. */
+  readonly malformed?: boolean;
   /** Which phase of a weight sync. */
   readonly phase?: string;
   readonly replica?: string;
@@ -132,6 +134,12 @@ export function showValue(value: unknown): string {
  */
 export function invalidValue(param: string, value: unknown, accepted: string): GatewayError {
   return new GatewayError("invalid_value", `${param} must be ${accepted}, got ${showValue(value)}.`, { param });
+}
+
+/** As `invalidValue`, of a value whose type is wrong: see `ErrorDetails.malformed`. */
+export function malformedValue(param: string, value: unknown, accepted: string): GatewayError {
+  const { code, message, details } = invalidValue(param, value, accepted);
+  return new GatewayError(code, message, { ...details, malformed: true });
 }
 
 /** Turns anything thrown into a GatewayError; what was not expected becomes `internal` and keeps its cause for the log. */

@@ -110,6 +110,8 @@ export type GenerateEvent =
       readonly tokenIds: readonly number[];
       /** One entry per token id. Present when `logprobs` was asked for. */
       readonly logprobs?: readonly PositionLogprobs[];
+      /** The sample's `finish` comes at once; a stream may say both in one piece. */
+      readonly last?: true;
     }
   /** Of a request with `pooling`, in place of deltas. */
   | { readonly type: "embedding"; readonly prompt: number; readonly values: Float32Array }

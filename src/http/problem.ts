@@ -30,11 +30,15 @@ function toUnrepeatable(error: GatewayError): GatewayError {
   return new GatewayError(status === 503 ? "conflict" : "replica_failed", error.message, error.details);
 }
 
+/** vLLM's `type` of what its request schemas refuse. */
+const MALFORMED_TYPE = "Bad Request";
+
 /** The body of an OpenAI-shaped error, as vLLM writes it. Also what a stream says after its head. */
 export function toOpenAiError(error: GatewayError): {
   error: { message: string; type: string; param: string | null; code: number };
 } {
-  const { message, type, status } = error;
+  const { message, status } = error;
+  const type = error.details.malformed === true ? MALFORMED_TYPE : error.type;
   return { error: { message, type, param: error.details.param ?? null, code: status } };
 }
 

@@ -1,7 +1,7 @@
 /** Turns what zod found wrong into one GatewayError that names field, value and what is accepted. Reads JSON bodies. */
 import type { Context } from "hono";
 import type { z } from "zod";
-import { GatewayError, invalidValue, showValue } from "../errors.ts";
+import { GatewayError, invalidValue, malformedValue, showValue } from "../errors.ts";
 import type { AppEnv } from "./env.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -56,20 +56,25 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** A number of the body that is only out of range is judged by the sampler, not by the schema, in vLLM's words. */
+const isForm = (issue: Issue | undefined, where: string): boolean =>
+  where !== "body" || issue === undefined || !/^too_/.test(issue.code) || issue.path.length > 1;
+
 /** The first issue as a GatewayError; `input` is what was validated, `where` names it when the issue has no path. */
 export function toValidationError(error: z.core.$ZodError, input: unknown, where = "body"): GatewayError {
   const issue = error.issues[0];
+  const malformed = isForm(issue, where);
   if (issue === undefined) return new GatewayError("invalid_value", `The ${where} is not valid.`);
   if (issue.code === "unrecognized_keys") {
     const param = [...issue.path, issue.keys[0] ?? ""].join(".");
-    return new GatewayError("unknown_field", `${param} is not a field of this request.`, { param });
+    return new GatewayError("unknown_field", `${param} is not a field of this request.`, { param, malformed });
   }
   const param = issue.path.length === 0 ? where : issue.path.join(".");
   const value = valueAt(input, issue.path);
   if (value === undefined && issue.path.length > 0 && issue.code !== "custom") {
-    return new GatewayError("missing_field", `${param} is required: ${accepted(issue)}.`, { param });
+    return new GatewayError("missing_field", `${param} is required: ${accepted(issue)}.`, { param, malformed });
   }
-  return invalidValue(param, value, accepted(issue));
+  return (malformed ? malformedValue : invalidValue)(param, value, accepted(issue));
 }
 
 /** Validates; throws GatewayError. */
@@ -94,16 +99,19 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Decodes and parses a JSON object. Throws GatewayError `malformed_json`, `missing_field` or `invalid_value`. */
 export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.byteLength === 0) throw new GatewayError("missing_field", "body is required: a JSON object.");
+  if (bytes.byteLength === 0) throw new GatewayError("missing_field", "body is required: a JSON object.", { malformed: true });
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));
   } catch (cause) {
     const reason = cause instanceof SyntaxError ? cause.message : "it is not UTF-8";
-    throw new GatewayError("malformed_json", `The request body is not valid JSON: ${reason}`, { cause });
+    throw new GatewayError("malformed_json", `The request body is not valid JSON: ${reason}`, {
+      cause,
+      malformed: true,
+    });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalidValue("body", value, "a JSON object");
+    throw malformedValue("body", value, "a JSON object");
   }
   return value as Record<string, unknown>;
 }

@@ -1,7 +1,7 @@
 /** Chunks of a streamed chat answer, as vLLM 0.32 writes them: the role first, then content, then the reason it ended. */
 import { toChatLogprobs } from "./logprobs.ts";
 import type { RenderOptions } from "./render-options.ts";
-import type { ChunkWriter } from "./stream.ts";
+import type { ChunkWriter, DeltaEvent } from "./stream.ts";
 import { CallDeltas } from "./tool-calls/collect.ts";
 import type { RandomParts } from "./tool-calls/types.ts";
 
@@ -12,6 +12,10 @@ export function createChatChunks(options: RenderOptions, random: RandomParts): C
     toolPlan === undefined
       ? undefined
       : Array.from({ length: options.samples }, () => new CallDeltas(toolPlan, random));
+  const toLogprobs = (event: DeltaEvent) =>
+    options.logprobs === undefined || event.logprobs === undefined || event.logprobs.length === 0
+      ? null
+      : toChatLogprobs(event.logprobs, { top: options.logprobs, asIds: options.tokensAsIds });
   return {
     async opened(event) {
       return Array.from({ length: options.samples }, (_, index) => ({
@@ -24,10 +28,7 @@ export function createChatChunks(options: RenderOptions, random: RandomParts): C
       }));
     },
     delta(event, index) {
-      const logprobs =
-        options.logprobs === undefined || event.logprobs === undefined
-          ? null
-          : toChatLogprobs(event.logprobs, { top: options.logprobs, asIds: options.tokensAsIds });
+      const logprobs = toLogprobs(event);
       const reader = readers?.[index];
       const delta = reader === undefined ? { content: event.text } : reader.push(event.text);
       // Text that may become a call is held back; what belongs to its tokens is not.
@@ -44,19 +45,20 @@ export function createChatChunks(options: RenderOptions, random: RandomParts): C
         ],
       };
     },
-    finish(event, index) {
+    finish(event, index, last) {
       const reader = readers?.[index];
-      const last =
-        reader === undefined ? { delta: { content: "" }, reason: event.reason } : reader.finish(event.reason);
+      const text = last?.text ?? "";
+      const ended =
+        reader === undefined ? { delta: { content: text }, reason: event.reason } : reader.finish(event.reason, text);
       return {
         choices: [
           {
             index,
-            delta: last.delta,
-            logprobs: null,
-            finish_reason: last.reason,
+            delta: ended.delta,
+            logprobs: last === undefined ? null : toLogprobs(last),
+            finish_reason: ended.reason,
             stop_reason: event.stopReason,
-            token_ids: options.tokenIds ? [] : null,
+            token_ids: options.tokenIds ? (last?.tokenIds ?? []) : null,
           },
         ],
       };

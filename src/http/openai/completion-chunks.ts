@@ -2,7 +2,7 @@
 import { type Detokenize, toEchoText } from "./echo.ts";
 import { toCompletionLogprobs } from "./logprobs.ts";
 import type { RenderOptions } from "./render-options.ts";
-import type { ChunkFields, ChunkWriter } from "./stream.ts";
+import type { ChunkFields, ChunkWriter, DeltaEvent } from "./stream.ts";
 
 /** The first chunk of a sample carries its prompt's token ids when they were asked for. */
 export function createCompletionChunks(options: RenderOptions, detokenize: Detokenize): ChunkWriter {
@@ -29,6 +29,20 @@ export function createCompletionChunks(options: RenderOptions, detokenize: Detok
     };
   };
 
+  const shown = (event: DeltaEvent, index: number): ChunkFields => {
+    let logprobs: unknown = null;
+    if (options.logprobs !== undefined && event.logprobs !== undefined && event.logprobs.length > 0) {
+      const built = toCompletionLogprobs(event.logprobs, {
+        top: options.logprobs,
+        asIds: options.tokensAsIds,
+        offset: offsets.get(index) ?? 0,
+      });
+      offsets.set(index, built.offset);
+      logprobs = built.logprobs;
+    }
+    return { text: event.text, logprobs, token_ids: options.tokenIds ? event.tokenIds : null };
+  };
+
   return {
     async opened(event) {
       const first = event.prompt * options.samples;
@@ -39,21 +53,14 @@ export function createCompletionChunks(options: RenderOptions, detokenize: Detok
       return indexes.map((index) => ({ index, fields: choice(index, { text }) }));
     },
     delta(event, index) {
-      if (options.hideOutput) return undefined;
-      let logprobs: unknown = null;
-      if (options.logprobs !== undefined && event.logprobs !== undefined) {
-        const built = toCompletionLogprobs(event.logprobs, {
-          top: options.logprobs,
-          asIds: options.tokensAsIds,
-          offset: offsets.get(index) ?? 0,
-        });
-        offsets.set(index, built.offset);
-        logprobs = built.logprobs;
-      }
-      return choice(index, { text: event.text, logprobs, token_ids: options.tokenIds ? event.tokenIds : null });
+      return options.hideOutput ? undefined : choice(index, shown(event, index));
     },
-    finish(event, index) {
-      return choice(index, { finish_reason: event.reason, stop_reason: event.stopReason });
+    finish(event, index, last) {
+      return choice(index, {
+        ...(last === undefined || options.hideOutput ? {} : shown(last, index)),
+        finish_reason: event.reason,
+        stop_reason: event.stopReason,
+      });
     },
   };
 }

@@ -12,7 +12,7 @@ import { SSE_DONE, toSseEvent } from "../sse.ts";
 import { toFingerprint, toStreamUsage, toWeightFields } from "./answer-fields.ts";
 import type { RenderOptions } from "./render-options.ts";
 
-type DeltaEvent = Extract<GenerateEvent, { type: "delta" }>;
+export type DeltaEvent = Extract<GenerateEvent, { type: "delta" }>;
 type FinishEvent = Extract<GenerateEvent, { type: "finish" }>;
 
 /** Top-level fields of one chunk besides the envelope. */
@@ -24,7 +24,20 @@ export interface ChunkWriter {
   opened(event: PromptEvent): Promise<readonly { readonly index: number; readonly fields: ChunkFields }[]>;
   /** undefined = nothing to say. */
   delta(event: DeltaEvent, index: number): ChunkFields | undefined;
-  finish(event: FinishEvent, index: number): ChunkFields;
+  /** `last`: what the sample said just before, in the same chunk. */
+  finish(event: FinishEvent, index: number, last: DeltaEvent | undefined): ChunkFields;
+}
+
+/** Two pieces of one sample as one. */
+function join(first: DeltaEvent | undefined, second: DeltaEvent): DeltaEvent {
+  if (first === undefined) return second;
+  const logprobs = [...(first.logprobs ?? []), ...(second.logprobs ?? [])];
+  return {
+    ...second,
+    text: first.text + second.text,
+    tokenIds: [...first.tokenIds, ...second.tokenIds],
+    ...(first.logprobs === undefined && second.logprobs === undefined ? {} : { logprobs }),
+  };
 }
 
 export interface StreamSource {
@@ -48,6 +61,8 @@ export async function* toOpenAiStream(source: StreamSource): AsyncGenerator<stri
   let cached = 0;
   let running = made.length;
   let held: ChunkFields | undefined;
+  /** By sample: last pieces, whose `finish` is about to come. */
+  const endings = new Map<number, DeltaEvent>();
 
   const usageAt = (index: number): ChunkFields =>
     options.continuousUsage && options.includeUsage
@@ -71,13 +86,17 @@ export async function* toOpenAiStream(source: StreamSource): AsyncGenerator<stri
       } else if (event.type === "delta") {
         const index = event.prompt * options.samples + event.sample;
         made[index] = (made[index] ?? 0) + event.tokenIds.length;
+        if (event.last === true) {
+          endings.set(index, join(endings.get(index), event));
+          continue;
+        }
         const fields = writer.delta(event, index);
         if (fields !== undefined) yield chunk({ ...fields, ...usageAt(index) });
       } else if (event.type === "finish") {
         const index = event.prompt * options.samples + event.sample;
         running -= 1;
         const fields = {
-          ...writer.finish(event, index),
+          ...writer.finish(event, index, endings.get(index)),
           ...usageAt(index),
           ...(options.includeUsage ? {} : fingerprint),
         };

@@ -1,6 +1,6 @@
 /** The `prompt` of a completion request → neutral prompts. Checked by hand: token id lists are long, unions slow. */
 import type { Prompt } from "../../contract/generation.ts";
-import { GatewayError, invalidValue } from "../../errors.ts";
+import { GatewayError, malformedValue } from "../../errors.ts";
 
 /** Token ids are array indexes somewhere: a bound that every vocabulary stays below. */
 const TOKEN_ID_LIMIT = 2 ** 31;
@@ -10,7 +10,7 @@ export function checkTokenIds(ids: readonly unknown[], param: string): readonly 
   for (let index = 0; index < ids.length; index += 1) {
     const id = ids[index];
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= TOKEN_ID_LIMIT) {
-      throw invalidValue(`${param}.${index}`, id, "a token id: an integer from 0");
+      throw malformedValue(`${param}.${index}`, id, "a token id: an integer from 0");
     }
   }
   return ids as readonly number[];
@@ -45,7 +45,7 @@ export function toPrompts(
     throw new GatewayError("missing_field", `${param} is required: ${accepted}.`, { param });
   }
   if (typeof prompt === "string") return [toText(prompt, param, addSpecialTokens)];
-  if (!Array.isArray(prompt)) throw invalidValue(param, prompt, accepted);
+  if (!Array.isArray(prompt)) throw malformedValue(param, prompt, accepted);
   if (prompt.length === 0) throw emptyPrompt(param);
   if (typeof prompt[0] === "number") return [toTokens(prompt, param)];
   return prompt.map((item: unknown, index) => {
@@ -54,7 +54,7 @@ export function toPrompts(
       return toText(item, where, addSpecialTokens);
     }
     if (Array.isArray(prompt[0]) && Array.isArray(item)) return toTokens(item, where);
-    if (index === 0) throw invalidValue(where, item, "a text, a token id or a list of token ids");
-    throw invalidValue(where, item, `of the same kind as the first one (${accepted})`);
+    if (index === 0) throw malformedValue(where, item, "a text, a token id or a list of token ids");
+    throw malformedValue(where, item, `of the same kind as the first one (${accepted})`);
   });
 }

@@ -47,6 +47,12 @@ export interface Call {
 /** Prompts of one request; more come as several requests. A bound on work done before anything is refused. */
 const PROMPTS_LIMIT = 4096;
 
+const LAST = { last: true } as const;
+
+/** What follows a token of a sample is that sample's end. */
+const isFinish = (next: BatchOutput | undefined, token: Extract<BatchOutput, { type: "token" }>): boolean =>
+  next?.type === "finish" && next.key === token.key && next.sample === token.sample;
+
 export interface GenerationsOptions {
   /** Sequences (prompts × n) of one request at most: more could never be queued. */
   readonly sequenceLimit: number;
@@ -173,7 +179,7 @@ export class Generations {
 
   /** Turns one step's outputs into events. Outputs of forgotten requests are ignored. */
   accept(outputs: readonly BatchOutput[], model: ServedModel): void {
-    for (const output of outputs) {
+    for (const [index, output] of outputs.entries()) {
       const part = this.#parts.get(output.key);
       if (part === undefined) continue;
       if (output.type === "prompt") {
@@ -191,14 +197,15 @@ export class Generations {
       const place = { type: "delta", prompt: part.prompt, sample: output.sample } as const;
       if (output.type === "token") {
         const { delta, finish } = sample.token(output.tokenId, output.logprobs);
-        this.#emit(part, { ...place, ...delta });
+        const last = finish !== null || isFinish(outputs[index + 1], output);
+        this.#emit(part, { ...place, ...delta, ...(last ? LAST : {}) });
         if (finish !== null) {
           this.#options.release(part.key, output.sample);
           this.#finish(part, output.sample, finish);
         }
       } else {
         const { delta, finish } = sample.finish(output.reason, output.stopTokenId);
-        if (delta !== null) this.#emit(part, { ...place, ...delta });
+        if (delta !== null) this.#emit(part, { ...place, ...delta, ...LAST });
         this.#finish(part, output.sample, finish);
       }
     }

@@ -12,6 +12,7 @@ interface WaitingDelta {
   text: string;
   readonly tokenIds: number[];
   readonly logprobs?: PositionLogprobs[];
+  last?: true;
 }
 
 type Waiting = WaitingDelta | Exclude<GenerateEvent, { type: "delta" }>;
@@ -39,6 +40,7 @@ export class Outbox {
     const waiting = this.#events[this.#deltas.get(key) ?? -1];
     if (waiting?.type === "delta") {
       waiting.text += event.text;
+      if (event.last === true) waiting.last = true;
       for (const id of event.tokenIds) waiting.tokenIds.push(id);
       for (const position of event.logprobs ?? []) waiting.logprobs?.push(position);
       return;

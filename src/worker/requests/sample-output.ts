@@ -95,7 +95,8 @@ export function createSampleOutput(tokenizer: Tokenizer, options: SampleOptions)
       return { delta, finish };
     },
     finish(reason, stopTokenId) {
-      const matched = matcher.push(detokenizer.flush());
+      // A character that was begun and never ended is no text: vLLM leaves it out too.
+      const matched = matcher.push(detokenizer.flush().replace(/\ufffd+$/, ""));
       const text = matched.stopped === null ? matched.text + matcher.flush() : matched.text;
       return {
         delta: text === "" ? null : { text, tokenIds: [] },

@@ -62,9 +62,9 @@ export class CallDeltas {
     return this.#toDelta(this.#reader.push(text));
   }
 
-  /** What was held back, and why the sample ended. */
-  finish(reason: FinishReason): { readonly delta: Record<string, unknown>; readonly reason: string } {
-    const delta = this.#toDelta(this.#reader.finish()) ?? {};
+  /** The delta of the last text with what was held back, and why the sample ended. */
+  finish(reason: FinishReason, text = ""): { readonly delta: Record<string, unknown>; readonly reason: string } {
+    const delta = this.#toDelta([...this.#reader.push(text), ...this.#reader.finish()]) ?? {};
     return { delta, reason: toFinishReason(this.#plan, this.#called, reason) };
   }
 
