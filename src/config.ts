@@ -107,6 +107,17 @@ export const ConfigSchema = z.strictObject({
   maxQueuedTokens: integer(1, 1_000_000_000_000)
     .default(8_388_608)
     .describe("Prompt tokens that may wait in one embedded replica; once as many wait, requests are answered 429."),
+  maxLogprobs: integer(-1, 1_000_000)
+    .optional()
+    .describe(
+      "Candidates per token that a request may ask for; -1: all, also as logprobs -1. Default: 20 of output tokens, as vLLM, and 200 of prompt tokens.",
+    ),
+  logprobsMode: z
+    .enum(["processed_logprobs", "raw_logprobs"])
+    .default("processed_logprobs")
+    .describe(
+      "Log probabilities of output tokens: of the distribution that they were drawn from, after penalties, temperature and filters, or of the model's own (vLLM's default). Prompt tokens: always the model's own.",
+    ),
   maxTokensPerRequest: integer(1, 100_000_000)
     .default(1_048_576)
     .describe("Limit of n × max_tokens × prompts of one request."),

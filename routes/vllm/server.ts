@@ -1,6 +1,6 @@
 /** `GET /get_world_size`, `GET /server_info`: what a trainer asks before it forms a group. */
 import { createRoute } from "@hono/zod-openapi";
-import { LOGPROBS_LIMIT } from "../../src/contract/sampling.ts";
+import { OUTPUT_LOGPROBS_LIMIT } from "../../src/contract/sampling.ts";
 import { ServerInfo, ServerInfoQuery, toBoolean, WorldSize, WorldSizeQuery } from "../../src/contract/vllm/control.ts";
 import type { Gateway } from "../../src/gateway-types.ts";
 import { asIs, defineRoute } from "../../src/http/define-route.ts";
@@ -41,8 +41,8 @@ function toServerInfo(gateway: Gateway) {
         max_model_len: models[0]?.maxModelLen ?? null,
         // Embedded replicas compute in 32 bit whatever the checkpoint holds.
         dtype: "torch.float32",
-        max_logprobs: LOGPROBS_LIMIT,
-        logprobs_mode: "processed_logprobs",
+        max_logprobs: gateway.config.maxLogprobs ?? OUTPUT_LOGPROBS_LIMIT,
+        logprobs_mode: gateway.config.logprobsMode,
       },
       weight_transfer_config: null,
     },

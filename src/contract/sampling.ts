@@ -1,10 +1,13 @@
 /** Sampling parameters, neutral form: types and bounds only. */
 
 /**
- * Candidates per position that one request may ask for, of output or prompt tokens. vLLM allows 20 by default, but TRL
- * starts it without a limit and asks teachers for 100. Bounds the size of an answer.
+ * Candidates per position that one request may ask for unless the operator says otherwise. vLLM allows 20 by default,
+ * but TRL starts it without a limit and asks teachers for 100. Bounds the size of an answer.
  */
 export const LOGPROBS_LIMIT = 200;
+
+/** Candidates per output token in OpenAI's dialect unless the operator says otherwise: vLLM's `--max-logprobs`. */
+export const OUTPUT_LOGPROBS_LIMIT = 20;
 
 /** What every text of an answer is to be. */
 export type OutputConstraint =
@@ -64,9 +67,9 @@ export interface SamplingParams {
   readonly ignoreEos?: boolean | undefined;
   /** Special tokens leave no text; default true. */
   readonly skipSpecialTokens?: boolean | undefined;
-  /** Candidates per output token; 0 = the sampled token only; undefined = none. */
+  /** Candidates per output token; 0 = the sampled token only; -1 = all; undefined = none. */
   readonly logprobs?: number | undefined;
-  /** Candidates per prompt token; undefined = none. */
+  /** Candidates per prompt token; -1 = all; undefined = none. */
   readonly promptLogprobs?: number | undefined;
   /** token id → added to its logit, [-100, 100]. */
   readonly logitBias?: Readonly<Record<string, number>> | undefined;

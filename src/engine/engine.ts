@@ -338,6 +338,10 @@ export type EngineSpec =
       readonly replicas?: number;
       /** Token ids in and out, no text; default false. */
       readonly skipTokenizer?: boolean;
+      /** Candidates per token at most; -1 = all; default: LOGPROBS_LIMIT. */
+      readonly maxLogprobs?: number | undefined;
+      /** What logprobs of output tokens are of; default `processed_logprobs`. */
+      readonly logprobsMode?: "processed_logprobs" | "raw_logprobs";
       /** Where the weights are to be at first; default: all in memory. */
       readonly residency?: ResidencyDirective;
       /** Where weights on disk are kept; default: the system's directory for temporary files. */

@@ -35,6 +35,8 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     maxQueuedTokens: config.maxQueuedTokens,
     replicas: config.replicas,
     skipTokenizer: config.skipTokenizerInit,
+    maxLogprobs: config.maxLogprobs,
+    logprobsMode: config.logprobsMode,
     ...(config.maxInCpu === undefined ? {} : { residency: { maxInCpuBytes: config.maxInCpu } }),
     spoolDirectory: config.spoolDir,
   };

@@ -56,9 +56,15 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A number of the body that is only out of range is judged by the sampler, not by the schema, in vLLM's words. */
+/**
+ * Is it the form that is wrong? A number of the body that is only out of range is judged by what works with it, not by
+ * the schema, in vLLM's words; negative token ids are the schema's affair, too great ones not.
+ */
 const isForm = (issue: Issue | undefined, where: string): boolean =>
-  where !== "body" || issue === undefined || !/^too_/.test(issue.code) || issue.path.length > 1;
+  where !== "body" ||
+  issue === undefined ||
+  !/^too_/.test(issue.code) ||
+  (issue.path.length > 1 && issue.code === "too_small");
 
 /** The first issue as a GatewayError; `input` is what was validated, `where` names it when the issue has no path. */
 export function toValidationError(error: z.core.$ZodError, input: unknown, where = "body"): GatewayError {
@@ -99,7 +105,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Decodes and parses a JSON object. Throws GatewayError `malformed_json`, `missing_field` or `invalid_value`. */
 export function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.byteLength === 0) throw new GatewayError("missing_field", "body is required: a JSON object.", { malformed: true });
+  if (bytes.byteLength === 0)
+    throw new GatewayError("missing_field", "body is required: a JSON object.", { malformed: true });
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(bytes));

@@ -24,6 +24,8 @@ export interface ResolvedSampling {
   readonly seed: number;
   /** -1 = none, else candidates per output token (0 = the sampled one only). */
   readonly logprobs: number;
+  /** Of the model's own distribution, before processors, temperature and filters; default: after them. */
+  readonly rawLogprobs?: boolean;
   /** -1 = none. */
   readonly promptLogprobs: number;
   readonly logitBias: ReadonlyMap<number, number>;

@@ -31,6 +31,10 @@ export interface LoadOptions {
   readonly replicas: number;
   /** Serve token ids alone. */
   readonly skipTokenizer: boolean;
+  /** Candidates per token at most; -1 = all; default: LOGPROBS_LIMIT. */
+  readonly maxLogprobs?: number | undefined;
+  /** Default `processed_logprobs`. */
+  readonly logprobsMode?: "processed_logprobs" | "raw_logprobs" | undefined;
   readonly maxConcurrency: number;
   readonly maxModelLen: number | undefined;
   /** Sequences that may wait before `too_many_requests`. */

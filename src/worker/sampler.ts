@@ -1,6 +1,7 @@
 /**
  * From a row of logits to a token: processors, then greedy or temperature, filters and one draw, as vLLM 0.32's V1
- * sampler defines them. Log probabilities are of the processed distribution: what the token was really drawn from.
+ * sampler defines them. Log probabilities are of the processed distribution, what the token was really drawn from, or
+ * with `rawLogprobs` of the row as it came.
  */
 import type { RawLogprobs, ResolvedSampling } from "./batch-types.ts";
 import { applyFilters, GREEDY_TEMPERATURE } from "./filters.ts";
@@ -62,14 +63,17 @@ export function sampleToken(
   history: TokenHistory,
   sample: number,
 ): Sampled | null {
+  const wanted = sampling.logprobs >= 0;
+  const raw = wanted && sampling.rawLogprobs === true ? logits.slice() : null;
   if (hasProcessors(sampling)) applyProcessors(logits, sampling, history);
   const best = argmax(logits);
   if (best < 0) return null;
-  const wanted = sampling.logprobs >= 0;
   if (sampling.temperature < GREEDY_TEMPERATURE) {
-    return { tokenId: best, logprobs: wanted ? toRawLogprobs(logits, best, sampling.logprobs) : null };
+    return { tokenId: best, logprobs: wanted ? toRawLogprobs(raw ?? logits, best, sampling.logprobs) : null };
   }
   applyFilters(logits, sampling);
   const { tokenId, normalizer } = drawToken(logits, drawUniform(sampling.seed, sample, history.outputIds.length));
-  return { tokenId, logprobs: wanted ? toRawLogprobs(logits, tokenId, sampling.logprobs, normalizer) : null };
+  if (!wanted) return { tokenId, logprobs: null };
+  if (raw !== null) return { tokenId, logprobs: toRawLogprobs(raw, tokenId, sampling.logprobs) };
+  return { tokenId, logprobs: toRawLogprobs(logits, tokenId, sampling.logprobs, normalizer) };
 }

@@ -75,11 +75,18 @@ const parseJson = (text: string): unknown => {
   }
 };
 
+/** By choice: which of several samples speaks first is the scheduler's affair. What belongs to none stays behind. */
+const choiceOf = (event: unknown): number => {
+  const { choices } = (typeof event === "object" && event !== null ? event : {}) as { choices?: { index?: number }[] };
+  return choices?.[0]?.index ?? Number.MAX_SAFE_INTEGER;
+};
+
 const eventsOf = (text: string): unknown[] =>
   text
     .split("\n\n")
     .filter((event) => event !== "")
-    .map((event) => parseJson(event.replace(/^data: /, "")));
+    .map((event) => parseJson(event.replace(/^data: /, "")))
+    .sort((left, right) => choiceOf(left) - choiceOf(right));
 
 /** Every path once. `exact`: the answer is no work of chance, so that values count and not only their types. */
 export function compareAnswers(theirs: Answer, ours: Answer, exact: boolean): Difference[] {

@@ -6,10 +6,10 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startHere } from "../runtime/start.ts";
-import { compareAnswers, type Difference } from "../support/compare-answers.ts";
+import { type Answer, compareAnswers, type Difference } from "../support/compare-answers.ts";
 
 interface Recorded {
   readonly case: string;
@@ -33,7 +33,11 @@ interface Listed {
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/vllm/${name}`, import.meta.url));
 const read = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf8")) as T;
 
-const RECORDED = read<readonly Recorded[]>("recordings.json");
+/** The folders of recordings, and what makes a server of ours like the one recorded. */
+const SETS: readonly { readonly file: string; readonly prefix: string; readonly flags: Record<string, unknown> }[] = [
+  { file: "recordings.json", prefix: "", flags: {} },
+  { file: "recordings-plain.json", prefix: "plain/", flags: { apiKey: ["secret-key"] } },
+];
 const LISTED = read<{ readonly differences: readonly Listed[] }>("differences.json").differences;
 
 const toPattern = (text: string): RegExp =>
@@ -42,54 +46,76 @@ const matches = (pattern: string, text: string): boolean => toPattern(pattern).t
 const covers = (at: string, path: string): boolean =>
   matches(at, path) || toPattern(`${at}.*`).test(path) || toPattern(`${at}[]*`).test(path);
 
-describe("calls recorded from vLLM", () => {
-  let url: string;
-  let stop: () => Promise<void>;
-  before(async () => {
-    const started = await startHere({ model: fixture("tiny"), servedModelName: "tiny" });
-    ({ url } = started);
-    stop = () => started.stop();
+async function answerTo(url: string, { request }: Recorded): Promise<Answer> {
+  const { body: given } = request;
+  const body = request.raw ?? (given === undefined ? undefined : JSON.stringify(given));
+  const response = await fetch(`${url}${request.path}`, {
+    method: request.method,
+    redirect: "manual",
+    headers: { ...request.headers },
+    ...(body === undefined || request.method === "GET" || request.method === "HEAD" ? {} : { body }),
   });
-  after(() => stop());
+  return {
+    status: response.status,
+    type: response.headers.get("content-type") ?? "",
+    text: await response.text(),
+  };
+}
 
-  async function answerTo({ request }: Recorded) {
-    const { body: given } = request;
-    const body = request.raw ?? (given === undefined ? undefined : JSON.stringify(given));
-    const response = await fetch(`${url}${request.path}`, {
-      method: request.method,
-      redirect: "manual",
-      headers: { ...request.headers },
-      ...(body === undefined || request.method === "GET" || request.method === "HEAD" ? {} : { body }),
-    });
-    return {
-      status: response.status,
-      type: response.headers.get("content-type") ?? "",
-      text: await response.text(),
-    };
+function recordedAnswer({ response }: Recorded): Answer {
+  const { status, type, raw, body } = response;
+  return { status, type, text: raw ?? (typeof body === "string" ? body : JSON.stringify(body)) };
+}
+
+/** Is the answer no work of chance? */
+function isExact({ request, response }: Recorded): boolean {
+  const { temperature } = (request.body ?? {}) as { readonly temperature?: number };
+  return temperature === undefined || temperature === 0 || response.status !== 200;
+}
+
+type Found = Difference & { readonly case: string };
+
+/** Makes every call of one folder, in its order: some change the state that others see. */
+async function compareSet({ file, prefix, flags }: (typeof SETS)[number], only = /./): Promise<Found[]> {
+  const started = await startHere({ model: fixture("tiny"), servedModelName: "tiny", ...flags });
+  try {
+    const found: Found[] = [];
+    for (const recorded of read<readonly Recorded[]>(file)) {
+      if (!only.test(recorded.case)) continue;
+      const ours = await answerTo(started.url, recorded);
+      for (const difference of compareAnswers(recordedAnswer(recorded), ours, isExact(recorded))) {
+        found.push({ case: `${prefix}${recorded.case}`, ...difference });
+      }
+    }
+    return found;
+  } finally {
+    await started.stop();
   }
+}
+
+describe("calls recorded from vLLM", () => {
+  test("give the very log probabilities with --logprobs-mode raw_logprobs", async () => {
+    const set = { file: "recordings.json", prefix: "", flags: { logprobsMode: "raw_logprobs" } };
+    const found = await compareSet(set, /logprobs|padded-vocab-id/);
+    const values = found.filter(({ at }) => /logprob/.test(at) && !/bytes/.test(at));
+    assert.deepEqual(values, []);
+    assert.notEqual(found.length, 0);
+  });
 
   test("differ only where it is listed, and every listed difference is there", async () => {
     const used = new Set<string>();
-    const unlisted: (Difference & { case: string })[] = [];
-    for (const recorded of RECORDED) {
-      const { response } = recorded;
-      const theirs = {
-        status: response.status,
-        type: response.type,
-        text: response.raw ?? (typeof response.body === "string" ? response.body : JSON.stringify(response.body)),
-      };
-      const asked = (recorded.request.body ?? {}) as { readonly temperature?: number };
-      const exact = asked.temperature === undefined || asked.temperature === 0 || response.status !== 200;
-      for (const difference of compareAnswers(theirs, await answerTo(recorded), exact)) {
+    const unlisted: Found[] = [];
+    for (const set of SETS) {
+      for (const difference of await compareSet(set)) {
         let listed = false;
         for (const [index, entry] of LISTED.entries()) {
-          const inCase = entry.cases.find((name) => matches(name, recorded.case));
+          const inCase = entry.cases.find((name) => matches(name, difference.case));
           const at = entry.at.find((path) => covers(path, difference.at));
           if (inCase === undefined || at === undefined) continue;
           used.add(`${index} case ${inCase}`).add(`${index} at ${at}`);
           listed = true;
         }
-        if (!listed) unlisted.push({ case: recorded.case, ...difference });
+        if (!listed) unlisted.push(difference);
       }
     }
     const gone = LISTED.flatMap(({ cases, at }, index) => [

@@ -27,6 +27,7 @@ interface Case {
   };
   readonly expected: {
     readonly penalised_logits: readonly (number | null)[];
+    readonly raw_logprobs: readonly number[];
     readonly greedy_token_id?: number;
     readonly allowed?: readonly number[];
     readonly probabilities?: readonly number[];
@@ -58,6 +59,17 @@ function toSampling(params: Case["input"]["params"]): ResolvedSampling {
   });
 }
 
+/** Raw logprobs are of the row as it came, whichever token is drawn from what became of it. */
+function checkRaw(logits: Float32Array, wanted: ResolvedSampling, history: TokenHistory, expected: readonly number[]) {
+  const drawn = sampleToken(logits, { ...wanted, logprobs: expected.length, rawLogprobs: true }, history, 3);
+  assert.ok(drawn?.logprobs);
+  const { tokenId, logprob, rank, topIds, topLogprobs } = drawn.logprobs;
+  assert.equal(tokenId, drawn.tokenId);
+  close(logprob, expected[tokenId]!, 1e-4, `raw logprob of ${tokenId}`);
+  assert.equal(rank, 1 + expected.filter((other) => other > expected[tokenId]!).length);
+  for (const [at, id] of topIds.entries()) close(topLogprobs[at]!, expected[id]!, 1e-4, `raw logprob of ${id}`);
+}
+
 function toHistory(input: Pick<Case["input"], "prompt_token_ids" | "output_token_ids">): TokenHistory {
   const outputCounts = new Map<number, number>();
   for (const id of input.output_token_ids) outputCounts.set(id, (outputCounts.get(id) ?? 0) + 1);
@@ -87,6 +99,7 @@ describe("sampling filters against the reference", () => {
         assert.ok(wanted.temperature < GREEDY_TEMPERATURE);
         const sampled = sampleToken(Float32Array.from(input.logits), wanted, history, 0);
         assert.equal(sampled?.tokenId, expected.greedy_token_id);
+        checkRaw(Float32Array.from(input.logits), wanted, history, expected.raw_logprobs);
         return;
       }
       applyFilters(logits, wanted);
@@ -99,6 +112,7 @@ describe("sampling filters against the reference", () => {
       }
       const drawn = sampleToken(Float32Array.from(input.logits), wanted, history, 3);
       assert.ok(expected.allowed!.includes(drawn!.tokenId));
+      checkRaw(Float32Array.from(input.logits), wanted, history, expected.raw_logprobs);
     });
   }
 });

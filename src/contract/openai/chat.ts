@@ -1,6 +1,5 @@
 /** `POST /v1/chat/completions` as vLLM 0.32 has it, plus the weight stamp. */
 import { z } from "zod";
-import { LOGPROBS_LIMIT } from "../sampling.ts";
 import {
   FinishReason,
   PromptLogprobs,
@@ -51,7 +50,12 @@ export const ChatOptions = z.object({
   max_tokens: z.number().int().min(1).nullish().meta({ description: "Default: up to the context end." }),
   max_completion_tokens: z.number().int().min(1).nullish(),
   logprobs: z.boolean().nullish(),
-  top_logprobs: z.number().int().min(0).max(LOGPROBS_LIMIT).nullish(),
+  top_logprobs: z
+    .number()
+    .int()
+    .min(-1)
+    .nullish()
+    .meta({ description: "Candidates per token, up to --max-logprobs (default 20); -1 = all." }),
   tools: z.array(ChatTool).nullish(),
   tool_choice: z
     .union([z.string(), z.looseObject({})], { error: "a string or an object" })

@@ -1,6 +1,5 @@
 /** `POST /v1/completions` as vLLM 0.32 has it, plus the weight stamp. */
 import { z } from "zod";
-import { LOGPROBS_LIMIT } from "../sampling.ts";
 import {
   FinishReason,
   PromptLogprobs,
@@ -15,13 +14,9 @@ import {
 export const CompletionOptions = z.object({
   ...SamplingFields,
   max_tokens: z.number().int().min(0).nullish().meta({ description: "Default 16; 0 only together with `echo`." }),
-  logprobs: z
-    .number()
-    .int()
-    .min(0)
-    .max(LOGPROBS_LIMIT)
-    .nullish()
-    .meta({ description: "Candidates per token; 0 = the sampled one only." }),
+  logprobs: z.number().int().min(-1).nullish().meta({
+    description: "Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one only, -1 = all.",
+  }),
   echo: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default true." }),
   ...TruncationFields,

@@ -3,7 +3,6 @@
  * unknown fields are ignored. Features that are known but not built are refused by name elsewhere, never ignored.
  */
 import { z } from "zod";
-import { LOGPROBS_LIMIT } from "../sampling.ts";
 import { StructuredFields } from "./structured.ts";
 
 /** As vLLM's VLLM_MAX_N_SEQUENCES. */
@@ -46,10 +45,9 @@ export const SamplingFields = {
   prompt_logprobs: z
     .number()
     .int()
-    .min(0)
-    .max(LOGPROBS_LIMIT)
+    .min(-1)
     .nullish()
-    .meta(about("Candidates per prompt token; not with `stream`.")),
+    .meta(about("Candidates per prompt token, up to --max-logprobs (default 200); -1 = all. Not with `stream`.")),
   return_token_ids: z.boolean().nullish(),
   return_tokens_as_token_ids: z.boolean().nullish().meta(about("Tokens in logprobs as `token_id:N`.")),
   stream: z.boolean().nullish(),

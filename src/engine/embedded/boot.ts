@@ -55,6 +55,8 @@ async function bootOnce(options: BootOptions, signal: AbortSignal): Promise<Boot
         memoryBudget: spec.memoryBudget,
         replicas: spec.replicas ?? 1,
         skipTokenizer: spec.skipTokenizer ?? false,
+        maxLogprobs: spec.maxLogprobs,
+        logprobsMode: spec.logprobsMode,
         maxConcurrency: spec.maxConcurrency,
         maxModelLen: spec.maxModelLen,
         maxQueue: options.maxQueue,

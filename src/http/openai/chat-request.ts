@@ -5,6 +5,7 @@ import { GatewayError, invalidValue } from "../../errors.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
+import { checkOutputLogprobs } from "./check-logprobs.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
@@ -35,7 +36,8 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   const prompt = toChatPrompt(options, context, bytes);
   const wanted = options.logprobs === true;
   const top = options.top_logprobs ?? 0;
-  if (top > 0 && !wanted) throw invalidValue("top_logprobs", top, "left out unless logprobs is true");
+  if (top !== 0 && !wanted) throw invalidValue("top_logprobs", top, "left out unless logprobs is true");
+  const shownLogprobs = checkOutputLogprobs(wanted ? top : undefined, "top_logprobs", context.maxLogprobs);
   const maxTokens = options.max_completion_tokens ?? options.max_tokens ?? undefined;
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: 1, samples, maxTokens: maxTokens ?? 1 }, context);
@@ -65,7 +67,7 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
     continuousUsage: options.stream_options?.continuous_usage_stats === true,
     tokenIds: options.return_token_ids ?? context.tokenIds === true,
     tokensAsIds: options.return_tokens_as_token_ids === true,
-    logprobs: sampling.logprobs,
+    logprobs: shownLogprobs,
     promptLogprobs: sampling.promptLogprobs !== undefined,
     echo: false,
     hideOutput: false,

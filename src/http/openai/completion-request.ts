@@ -4,6 +4,7 @@ import { CompletionOptions } from "../../contract/openai/completions.ts";
 import { invalidValue } from "../../errors.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
+import { checkOutputLogprobs } from "./check-logprobs.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toSampling } from "./to-sampling.ts";
@@ -30,6 +31,7 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
   const maxTokens = options.max_tokens ?? DEFAULT_MAX_TOKENS;
   if (maxTokens === 0 && !echo) throw invalidValue("max_tokens", 0, "at least 1 (0 only together with echo)");
   const logprobs = options.logprobs ?? undefined;
+  const shownLogprobs = checkOutputLogprobs(logprobs, "logprobs", context.maxLogprobs);
   if (echo && logprobs !== undefined && options.stream === true) {
     throw invalidValue("echo", true, "left out when both stream and logprobs are given");
   }
@@ -58,7 +60,7 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
     continuousUsage: options.stream_options?.continuous_usage_stats === true,
     tokenIds: options.return_token_ids ?? context.tokenIds === true,
     tokensAsIds: options.return_tokens_as_token_ids === true,
-    logprobs,
+    logprobs: shownLogprobs,
     promptLogprobs: promptLogprobs !== undefined,
     echo,
     hideOutput: maxTokens === 0,

@@ -9,6 +9,7 @@ export function parseContextOf(c: Context<AppEnv>): ParseContext {
     requestId,
     created: Math.floor(gateway.ports.clock.now() / 1000),
     maxTokensPerRequest: gateway.config.maxTokensPerRequest,
+    maxLogprobs: gateway.config.maxLogprobs,
     tokenIds: gateway.config.skipTokenizerInit,
     trustRequestChatTemplate: gateway.config.trustRequestChatTemplate,
     tools: { parser: gateway.config.toolCallParser, auto: gateway.config.enableAutoToolChoice },

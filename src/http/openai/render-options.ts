@@ -8,6 +8,8 @@ export interface ParseContext {
   /** Seconds since the epoch. */
   readonly created: number;
   readonly maxTokensPerRequest: number;
+  /** Candidates per output token that the operator allows; -1 = all; default: OUTPUT_LOGPROBS_LIMIT. */
+  readonly maxLogprobs?: number | undefined;
   /** Answers carry token ids also where the request does not say: they have no text. */
   readonly tokenIds?: boolean;
   /** May a request bring its own chat template? Default false. */
@@ -27,7 +29,7 @@ export interface RenderOptions {
   readonly continuousUsage: boolean;
   readonly tokenIds: boolean;
   readonly tokensAsIds: boolean;
-  /** Candidates per token; undefined = no logprobs. */
+  /** Candidates per token, Infinity = all; undefined = no logprobs. */
   readonly logprobs: number | undefined;
   readonly promptLogprobs: boolean;
   /** Completions: the prompt comes before the output. */

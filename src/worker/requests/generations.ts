@@ -12,6 +12,7 @@ import { toEmbedding } from "../pooling.ts";
 import { checkDimensions } from "./dimensions.ts";
 import { Outbox } from "./outbox.ts";
 import { type PreparedPrompt, preparePrompt } from "./prompt.ts";
+import { checkPromptCandidates } from "./prompt-candidates.ts";
 import { createSampleOutput, type SampleFinish, type SampleOutput, toPosition } from "./sample-output.ts";
 import { checkSampling } from "./sampling.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -155,6 +156,7 @@ export class Generations {
         ...(constraint === undefined ? {} : { constraint }),
       });
     }
+    checkPromptCandidates(requests);
     return call;
   }
 

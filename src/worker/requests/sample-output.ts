@@ -79,11 +79,19 @@ export function createSampleOutput(tokenizer: Tokenizer, options: SampleOptions)
   const matcher = createStopMatcher(options.stop, options.includeStop);
   let before = options.promptIds.slice(-CONTEXT);
   let count = 0;
+  /** U+FFFD at the end of the text so far: broken bytes are no text before something comes after them. */
+  let broken = 0;
+  const settle = (text: string): string => {
+    const whole = text.replace(/\ufffd+$/, "");
+    const settled = whole === "" ? "" : "\ufffd".repeat(broken) + whole;
+    broken = text.length - whole.length + (whole === "" ? broken : 0);
+    return settled;
+  };
   return {
     token(tokenId, raw) {
       count += 1;
       const silent = options.isEnd(tokenId) && !options.includeStop;
-      const text = silent ? "" : detokenizer.push(tokenId);
+      const text = silent ? "" : settle(detokenizer.push(tokenId));
       const matched = count > options.minTokens ? matcher.push(text) : { text, stopped: null };
       const delta: SampleDelta = {
         text: matched.text,
@@ -96,7 +104,7 @@ export function createSampleOutput(tokenizer: Tokenizer, options: SampleOptions)
     },
     finish(reason, stopTokenId) {
       // A character that was begun and never ended is no text: vLLM leaves it out too.
-      const matched = matcher.push(detokenizer.flush().replace(/\ufffd+$/, ""));
+      const matched = matcher.push(settle(detokenizer.flush()));
       const text = matched.stopped === null ? matched.text + matcher.flush() : matched.text;
       return {
         delta: text === "" ? null : { text, tokenIds: [] },

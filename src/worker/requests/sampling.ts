@@ -33,18 +33,22 @@ function checkInteger(param: string, value: number, least: number, message: stri
   if (value < least) throw refuse(param, `${param} ${message}, got ${value}.`);
 }
 
-function checkLogprobs(param: string, value: number | undefined): number {
+/** Candidates per token, or -1 for none; the caller's -1 means all. */
+function checkLogprobs(param: string, value: number | undefined, model: ServedModel): number {
   if (value === undefined) return -1;
-  checkInteger(param, value, 0, "must be non-negative");
-  if (value > LOGPROBS_LIMIT) {
+  checkInteger(param, value, -1, "must be non-negative or -1");
+  const { vocabSize, maxLogprobs = LOGPROBS_LIMIT } = model;
+  const limit = maxLogprobs === -1 ? vocabSize : maxLogprobs;
+  const wanted = value === -1 ? vocabSize : value;
+  if (wanted > limit) {
     const kind = param === "logprobs" ? "sample" : "prompt";
     throw refuseValue(
       param,
-      `Requested ${kind} logprobs of ${value}, which is greater than max allowed: ${LOGPROBS_LIMIT}`,
+      `Requested ${kind} logprobs of ${wanted}, which is greater than max allowed: ${limit}`,
       String(value),
     );
   }
-  return value;
+  return Math.min(wanted, vocabSize);
 }
 
 function toLogitBias(params: SamplingParams, vocabSize: number): ReadonlyMap<number, number> {
@@ -146,10 +150,11 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
       String(minTokens),
     );
   }
-  const logprobs = checkLogprobs("logprobs", params.logprobs);
+  const logprobs = checkLogprobs("logprobs", params.logprobs, model);
   const promptLogprobs = checkLogprobs(
     "prompt_logprobs",
     params.promptLogprobs ?? (request.echo ? params.logprobs : undefined),
+    model,
   );
   const stop = params.stop ?? [];
   if (stop.length > 0 && model.skipTokenizer) throw noTokenizer("stop");
@@ -180,6 +185,7 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
     // vLLM: -1 is no seed.
     seed: params.seed === undefined || params.seed === -1 ? drawSeed() : params.seed,
     logprobs,
+    rawLogprobs: model.rawLogprobs === true,
     promptLogprobs,
     logitBias,
     allowedTokenIds,

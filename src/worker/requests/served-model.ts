@@ -32,6 +32,10 @@ export interface ServedModel {
   readonly maxModelLen: number;
   /** Rows of the model's embedding; ids from 0 to one less are accepted. */
   readonly vocabSize: number;
+  /** Candidates per token at most; -1 = all; default: LOGPROBS_LIMIT. */
+  readonly maxLogprobs?: number | undefined;
+  /** Logprobs of output tokens are the model's own, not of the distribution that they were drawn from. */
+  readonly rawLogprobs?: boolean;
   /** Numbers of a hidden state. */
   readonly hiddenSize: number;
   /** Lengths of shorter embeddings; default none. */

@@ -94,6 +94,8 @@ export async function openServed(
     maxModelLen: first.maxModelLen,
     vocabSize: first.vocabSize,
     hiddenSize: first.hiddenSize,
+    maxLogprobs: options.maxLogprobs,
+    rawLogprobs: options.logprobsMode === "raw_logprobs",
   };
   const weights = new ServedWeights({ model: first, sets: options.sets, version: options.version, directive }, load);
   const batcher = parts.createBatcher(first, options);
