@@ -124,11 +124,9 @@ describe("embeddings", () => {
     ] as const) {
       const response = await post(body);
       const error = await errorOf(response);
-      assert.deepEqual(
-        [response.status, error.type, error.param],
-        [400, "BadRequestError", param],
-        JSON.stringify(body),
-      );
+      assert.deepEqual([response.status, error.param], [400, param], JSON.stringify(body));
+      // vLLM's schema and its own checks have words of their own.
+      assert.match(error.type, /^(Bad Request|BadRequestError)$/);
       assert.match(error.message, message);
     }
   });
