@@ -1389,7 +1389,7 @@ export interface components {
             bad_words?: string[] | null;
             structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             response_format?: components["schemas"]["ResponseFormat"] | null;
-            /** @description Candidates per prompt token; not with `stream`. */
+            /** @description Candidates per prompt token, up to --max-logprobs (default 200); -1 = all. Not with `stream`. */
             prompt_logprobs?: number | null;
             return_token_ids?: boolean | null;
             /** @description Tokens in logprobs as `token_id:N`. */
@@ -1406,6 +1406,7 @@ export interface components {
             max_tokens?: number | null;
             max_completion_tokens?: number | null;
             logprobs?: boolean | null;
+            /** @description Candidates per token, up to --max-logprobs (default 20); -1 = all. */
             top_logprobs?: number | null;
             tools?: components["schemas"]["ChatTool"][] | null;
             /** @description none, auto, required or a function; default auto where there are tools. */
@@ -1693,7 +1694,7 @@ export interface components {
             bad_words?: string[] | null;
             structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             response_format?: components["schemas"]["ResponseFormat"] | null;
-            /** @description Candidates per prompt token; not with `stream`. */
+            /** @description Candidates per prompt token, up to --max-logprobs (default 200); -1 = all. Not with `stream`. */
             prompt_logprobs?: number | null;
             return_token_ids?: boolean | null;
             /** @description Tokens in logprobs as `token_id:N`. */
@@ -1707,7 +1708,7 @@ export interface components {
             user?: string | null;
             /** @description Default 16; 0 only together with `echo`. */
             max_tokens?: number | null;
-            /** @description Candidates per token; 0 = the sampled one only. */
+            /** @description Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one only, -1 = all. */
             logprobs?: number | null;
             echo?: boolean | null;
             /** @description Default true. */

@@ -87,7 +87,8 @@ class ChatCompletionRequest:
         bad_words (list[str] | None | Unset):
         structured_outputs (None | StructuredOutputs | Unset):
         response_format (None | ResponseFormat | Unset):
-        prompt_logprobs (int | None | Unset): Candidates per prompt token; not with `stream`.
+        prompt_logprobs (int | None | Unset): Candidates per prompt token, up to --max-logprobs (default 200); -1 = all.
+            Not with `stream`.
         return_token_ids (bool | None | Unset):
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
         stream (bool | None | Unset):
@@ -97,7 +98,7 @@ class ChatCompletionRequest:
         max_tokens (int | None | Unset): Default: up to the context end.
         max_completion_tokens (int | None | Unset):
         logprobs (bool | None | Unset):
-        top_logprobs (int | None | Unset):
+        top_logprobs (int | None | Unset): Candidates per token, up to --max-logprobs (default 20); -1 = all.
         tools (list[ChatTool] | None | Unset):
         tool_choice (ChatCompletionRequestToolChoiceType1 | None | str | Unset): none, auto, required or a function;
             default auto where there are tools.

@@ -63,7 +63,8 @@ class CompletionRequest:
         bad_words (list[str] | None | Unset):
         structured_outputs (None | StructuredOutputs | Unset):
         response_format (None | ResponseFormat | Unset):
-        prompt_logprobs (int | None | Unset): Candidates per prompt token; not with `stream`.
+        prompt_logprobs (int | None | Unset): Candidates per prompt token, up to --max-logprobs (default 200); -1 = all.
+            Not with `stream`.
         return_token_ids (bool | None | Unset):
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
         stream (bool | None | Unset):
@@ -71,7 +72,8 @@ class CompletionRequest:
         request_id (None | str | Unset):
         user (None | str | Unset):
         max_tokens (int | None | Unset): Default 16; 0 only together with `echo`.
-        logprobs (int | None | Unset): Candidates per token; 0 = the sampled one only.
+        logprobs (int | None | Unset): Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one
+            only, -1 = all.
         echo (bool | None | Unset):
         add_special_tokens (bool | None | Unset): Default true.
         truncate_prompt_tokens (int | None | Unset): Keep so many prompt tokens; -1 = as many as the context takes.
