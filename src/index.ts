@@ -3,7 +3,7 @@ export { type App, createApp } from "./app.ts";
 export { type ChatFormatOptions, setupChatFormat } from "./checkpoint/chat-format.ts";
 export type { Pretrained, PretrainedModel, PretrainedTokenizer } from "./checkpoint/pretrained.ts";
 export type { SavedCheckpoint } from "./checkpoint/save.ts";
-export type { BroadcastOptions, CommunicatorOptions } from "./client/communicator.ts";
+export type { BroadcastOptions, CommunicatorOptions } from "./client/communicator-types.ts";
 export {
   type ChatOptions,
   type ClientMessage,

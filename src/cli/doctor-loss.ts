@@ -1,6 +1,6 @@
 /** What each quantisation of a model loses, as `doctor --model` says it: a table and a judgement of each row. */
 import type { Ports } from "../ports.ts";
-import type { Finding } from "./doctor.ts";
+import type { Finding } from "./findings.ts";
 import { toSize } from "./progress.ts";
 
 /** One line of the measuring process (src/worker/loss-main.ts). */

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { freemem, totalmem } from "node:os";
 import type { Ports } from "../ports.ts";
-import type { Finding } from "./doctor.ts";
+import type { Finding } from "./findings.ts";
 import { toSize } from "./progress.ts";
 
 /** The oldest versions that the test suite runs on. */

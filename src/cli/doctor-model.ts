@@ -1,6 +1,6 @@
 /** What `doctor` finds in a model directory or file, from names and `config.json` alone; the worker checks every tensor itself. */
 import type { Ports } from "../ports.ts";
-import type { Finding } from "./doctor.ts";
+import type { Finding } from "./findings.ts";
 
 const CONFIG_LIMIT = 2 ** 20;
 

@@ -1,7 +1,7 @@
 /** What `doctor` finds at an upstream: does it answer, what is it, can its weights be changed. Only GET requests. */
 import type { Ports } from "../ports.ts";
 import { toReason } from "./client.ts";
-import type { Finding } from "./doctor.ts";
+import type { Finding } from "./findings.ts";
 
 /** A server that is loading a model can be slow; one that needs longer than this is not serving. */
 const PATIENCE_MILLISECONDS = 5000;

@@ -6,15 +6,8 @@ import { judgeLoss, type LossTable, measureLoss, showLoss } from "./doctor-loss.
 import { checkMachine } from "./doctor-machine.ts";
 import { checkModel } from "./doctor-model.ts";
 import { checkUpstream } from "./doctor-upstream.ts";
+import { showFindings } from "./findings.ts";
 import { type Command, UsageError } from "./io.ts";
-
-/** One thing that was looked at. `mend` is there exactly when it is not fine. */
-export interface Finding {
-  readonly level: "ok" | "warning" | "failure";
-  readonly subject: string;
-  readonly found: string;
-  readonly mend?: string;
-}
 
 const DEVICES = ["auto", "cpu", "webgpu", "cuda"];
 /** What is compared with float32; a directory has no blocks to keep. */
@@ -30,16 +23,6 @@ const OPTIONS: Options = {
   port: { value: "N", help: "The port the gateway would listen on. Default: 8000." },
   json: { help: "Print the findings as JSON." },
 };
-
-const MARK = { ok: "ok  ", warning: "warn", failure: "FAIL" } as const;
-
-/** Findings as text: one line each, the mend below. */
-export const showFindings = (findings: readonly Finding[]): string =>
-  findings
-    .map(
-      ({ level, subject, found, mend }) => `${MARK[level]}  ${subject}: ${found}\n${mend ? `      → ${mend}\n` : ""}`,
-    )
-    .join("");
 
 /** The command. Ends with 4 when something would fail. */
 export const doctor: Command = createCommand({

@@ -2,9 +2,10 @@
  * The trainer as the last rank of a group with `trl vllm-serve` (TRL 0.16 to 1.10, `trl/scripts/vllm_serve.py`), which hosts
  * the rendezvous and answers before anything happened: what went wrong there shows as a broadcast that does not end.
  */
-import type { BroadcastOptions, Communicator, OpenContext } from "./communicator.ts";
+
 import { ask, bounded } from "./communicator-http.ts";
 import { toWeightSyncError } from "./communicator-step.ts";
+import type { BroadcastOptions, Communicator, OpenContext } from "./communicator-types.ts";
 import { type SourceTensor, sizeOf, toTorchName } from "./tensors.ts";
 
 const GROUP = "trainer";

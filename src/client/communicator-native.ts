@@ -4,10 +4,10 @@
  * before 0.21 no start and finish, before 0.28 `packed` in each update, since then in init.
  */
 
-import type { BroadcastOptions, Communicator, OpenContext } from "./communicator.ts";
 import { ask, bounded, type Peer } from "./communicator-http.ts";
 import { abandonAfter, type NativeServer, readServer } from "./communicator-server.ts";
 import { tell, together, toWeightSyncError } from "./communicator-step.ts";
+import type { BroadcastOptions, Communicator, OpenContext } from "./communicator-types.ts";
 import { bytesOf, type SourceTensor, sizeOf, toBatches, toTorchName } from "./tensors.ts";
 
 /** The group's name in the worker. */

@@ -5,7 +5,7 @@
  */
 import { wrapAsList } from "../lib/wrap-as-list.ts";
 import { splitChat, toConversations } from "./chat-input.ts";
-import type { BroadcastOptions, CommunicatorOptions } from "./communicator.ts";
+import type { BroadcastOptions, CommunicatorOptions } from "./communicator-types.ts";
 import type { Completion } from "./completion.ts";
 import { registerConnection } from "./connection-of.ts";
 import { detectServer, type ServerFacts } from "./detect.ts";

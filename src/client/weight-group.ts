@@ -7,14 +7,10 @@ import { currentPorts } from "../platform/current-ports.ts";
 import type { Ports, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
 import { openWeights } from "../tensor/weights.ts";
-import {
-  type BroadcastOptions,
-  type Communicator,
-  type CommunicatorOptions,
-  openCommunicator,
-} from "./communicator.ts";
+import { openCommunicator } from "./communicator.ts";
 import type { Peer } from "./communicator-http.ts";
 import { tell } from "./communicator-step.ts";
+import type { BroadcastOptions, Communicator, CommunicatorOptions } from "./communicator-types.ts";
 import { type NamedTensor, type SourceTensor, toFileTensors, toSourceTensors } from "./tensors.ts";
 
 /** What went out. */

@@ -3,7 +3,8 @@
  * a list or a dict. Calling what is refused raises its reason.
  */
 import { braceFormat } from "./format.ts";
-import { compare, intOf, isEqual, slice, subscript } from "./operators.ts";
+import { intOf } from "./numbers.ts";
+import { compare, isEqual, slice, subscript } from "./operators.ts";
 import { stringMethod } from "./string-methods.ts";
 import { toRepr } from "./text.ts";
 import {

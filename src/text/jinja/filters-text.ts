@@ -2,7 +2,8 @@
 import { charge } from "./budget.ts";
 import type { Filter } from "./evaluate.ts";
 import { percentFormat, roundFloat, toFixed } from "./format.ts";
-import { arithmetic, compare, intOf, join, numberOf, slice, unary } from "./operators.ts";
+import { intOf, numberOf } from "./numbers.ts";
+import { arithmetic, compare, join, slice, unary } from "./operators.ts";
 import { capitalize, center, replace, split, splitLines, strip } from "./string-methods.ts";
 import { flag, toJson, toRepr, toText } from "./text.ts";
 import {

@@ -1,6 +1,6 @@
 /** Python's two ways of formatting: `"%03d" % 7` and `"{:>5}".format("x")`, and the rounding both rest on. */
 import { charge } from "./budget.ts";
-import { intOf, numberOf } from "./operators.ts";
+import { intOf, numberOf } from "./numbers.ts";
 import { floatText, toRepr, toText } from "./text.ts";
 import { Dict, fail, PyFloat, pointLength, Tuple, toPoints, typeName, type Value } from "./values.ts";
 

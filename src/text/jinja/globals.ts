@@ -1,6 +1,6 @@
 /** The functions that jinja2's sandbox and transformers give a template: range, dict, namespace, cycler, joiner, and the like. */
 import { FROM_KEYS } from "./access.ts";
-import { intOf } from "./operators.ts";
+import { intOf } from "./numbers.ts";
 import { toText } from "./text.ts";
 import { Callable, Dict, fail, iterate, type Kwargs, Namespace, Range, type Value } from "./values.ts";
 

@@ -1,6 +1,7 @@
 /** Python's operators on template values: comparison, arithmetic, membership, subscripts. */
 import { charge } from "./budget.ts";
 import { percentFormat } from "./format.ts";
+import { intOf, numberOf } from "./numbers.ts";
 import { toText } from "./text.ts";
 import {
   Dict,
@@ -20,19 +21,6 @@ import {
 
 /** Greatest size of an int in bits: more than Python prints (4,300 digits), little enough to be quick. */
 const BIT_LIMIT = 16_384;
-
-/** An int's or bool's value, or undefined for anything else. */
-export function intOf(value: Value): number | bigint | undefined {
-  if (typeof value === "boolean") return Number(value);
-  return typeof value === "number" || typeof value === "bigint" ? value : undefined;
-}
-
-/** A number's value, floats included, or undefined. */
-export function numberOf(value: Value): number | undefined {
-  if (value instanceof PyFloat) return value.value;
-  const int = intOf(value);
-  return int === undefined ? undefined : Number(int);
-}
 
 const sequenceOf = (value: Value): readonly Value[] | undefined =>
   Array.isArray(value) ? value : value instanceof Tuple ? value.items : undefined;

@@ -1,6 +1,6 @@
 /** The methods of Python's `str`. Positions are code points; white space and cases are Python's. */
 import { charge } from "./budget.ts";
-import { intOf } from "./operators.ts";
+import { intOf } from "./numbers.ts";
 import { toText } from "./text.ts";
 import {
   Dict,

@@ -1,5 +1,6 @@
 /** The tests of jinja2 (`x is …`), by name. */
-import { arithmetic, compare, contains, intOf, isEqual, numberOf } from "./operators.ts";
+import { intOf, numberOf } from "./numbers.ts";
+import { arithmetic, compare, contains, isEqual } from "./operators.ts";
 import { toText } from "./text.ts";
 import { Callable, Dict, fail, isIterable, PyFloat, Range, Tuple, Undefined, type Value } from "./values.ts";
 
