@@ -1,5 +1,13 @@
 /** The TypeScript library: `import { … } from "tidegate"`. */
 export { type App, createApp } from "./app.ts";
+export {
+  type AppliedChatTemplate,
+  type ApplyChatTemplateOptions,
+  applyChatTemplate,
+  decodeIds,
+  encodeText,
+  type TemplateMessage,
+} from "./checkpoint/apply-chat-template.ts";
 export { type ChatFormatOptions, setupChatFormat } from "./checkpoint/chat-format.ts";
 export type { Pretrained, PretrainedModel, PretrainedTokenizer } from "./checkpoint/pretrained.ts";
 export type { SavedCheckpoint } from "./checkpoint/save.ts";

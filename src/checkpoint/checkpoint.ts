@@ -3,15 +3,9 @@
  * Reads no tensor and judges no architecture: that is the worker's work.
  */
 import type { Files } from "../ports.ts";
-import {
-  type JsonObject,
-  listWeights,
-  readConfig,
-  readJsonFile,
-  readTokenizerJson,
-  resolveDirectory,
-} from "./read-files.ts";
-import { readTemplates, type TemplateTexts } from "./read-templates.ts";
+import { openHead } from "./open-head.ts";
+import type { JsonObject } from "./read-files.ts";
+import type { TemplateTexts } from "./read-templates.ts";
 
 export type { JsonObject } from "./read-files.ts";
 
@@ -36,17 +30,14 @@ export interface Checkpoint {
  * (no fast tokenizer), naming the path.
  */
 export async function openCheckpoint(files: Files, directory: string): Promise<Checkpoint> {
-  const root = await resolveDirectory(files, directory);
-  const config = (await readConfig(files, root)).value;
-  const tokenizerJson = (await readTokenizerJson(files, root)).value;
-  const tokenizerConfig = (await readJsonFile(files, files.resolve(root, "tokenizer_config.json")))?.value ?? {};
+  const head = await openHead(files, directory);
   return {
-    directory: root,
-    config,
-    generationConfig: (await readJsonFile(files, files.resolve(root, "generation_config.json")))?.value ?? {},
-    tokenizerJson,
-    tokenizerConfig,
-    chatTemplate: await readTemplates(files, root, tokenizerConfig),
-    weightFiles: await listWeights(files, root),
+    directory: head.directory,
+    config: head.config.value,
+    generationConfig: head.generationConfig?.value ?? {},
+    tokenizerJson: head.tokenizerJson.value,
+    tokenizerConfig: head.tokenizerConfig?.value ?? {},
+    chatTemplate: head.templates.texts,
+    weightFiles: head.weightFiles,
   };
 }

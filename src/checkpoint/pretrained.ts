@@ -5,18 +5,9 @@
 import type { DirectoryFiles } from "../ports.ts";
 import { INDEX_FILE, openWeights, SINGLE_FILE } from "../tensor/weights.ts";
 import { addTokens, type NewToken, toSpecialToken, type Vocabulary } from "./add-tokens.ts";
-import {
-  isObject,
-  type JsonFile,
-  type JsonObject,
-  listWeights,
-  readConfig,
-  readJsonFile,
-  readOptional,
-  readTokenizerJson,
-  resolveDirectory,
-  SMALL_LIMIT,
-} from "./read-files.ts";
+import { type CheckpointHead, openHead } from "./open-head.ts";
+import { isObject, type JsonFile, type JsonObject, readJsonFile } from "./read-files.ts";
+import type { TemplateTexts } from "./read-templates.ts";
 import type { RowResize } from "./resize-rows.ts";
 import { findVocabularyTensors, type VocabularyTensors } from "./vocabulary-tensors.ts";
 
@@ -106,26 +97,33 @@ function missingTokens(json: JsonObject, config: JsonObject): NewToken[] {
 
 const EMPTY: JsonFile = { text: "{}\n", value: {} };
 
-async function openTokenizer(files: DirectoryFiles, root: string, version: number): Promise<PretrainedTokenizer> {
+/** Several templates as `tokenizer_config.json` spells them. */
+const toTemplateText = (texts: TemplateTexts): ChatTemplateText | null =>
+  typeof texts === "string" || texts === null
+    ? texts
+    : Object.entries(texts).map(([name, template]) => ({ name, template }));
+
+async function openTokenizer(
+  files: DirectoryFiles,
+  head: CheckpointHead,
+  version: number,
+): Promise<PretrainedTokenizer> {
+  const { directory, tokenizerJson: json, templates } = head;
   const read = async (name: string): Promise<JsonFile | null> =>
-    (await readJsonFile(files, files.resolve(root, name))) ?? null;
-  const json = await readTokenizerJson(files, root);
-  const config = (await read("tokenizer_config.json")) ?? EMPTY;
+    (await readJsonFile(files, files.resolve(directory, name))) ?? null;
+  const config = head.tokenizerConfig ?? EMPTY;
   const { value } = config;
-  const file = await readOptional(files, files.resolve(root, "chat_template.jinja"), SMALL_LIMIT);
-  const inline = (await read("chat_template.json"))?.value.chat_template ?? value.chat_template;
-  const known = typeof inline === "string" || Array.isArray(inline) ? (inline as ChatTemplateText) : null;
   const oldForm = "added_tokens_decoder" in value || "additional_special_tokens" in value;
   return {
     files,
-    directory: root,
+    directory,
     json,
     config,
     specialTokensMap: await read("special_tokens_map.json"),
     addedTokens: await read("added_tokens.json"),
     vocabulary: addTokens(json.value, missingTokens(json.value, value)),
-    chatTemplate: file ?? known,
-    templatePlace: file !== undefined || (known === null && version >= 5) ? "file" : "config",
+    chatTemplate: toTemplateText(templates.texts),
+    templatePlace: templates.inFile || (templates.texts === null && version >= 5) ? "file" : "config",
     newForm: Array.isArray(value.extra_special_tokens) || (version >= 5 && !oldForm),
   };
 }
@@ -142,10 +140,9 @@ const has = async (files: DirectoryFiles, root: string, name: string): Promise<b
  * @throws GatewayError `source_unreadable`, `unsupported`, `weights_*`, naming the path or the tensor.
  */
 export async function openPretrained(files: DirectoryFiles, directory: string): Promise<Pretrained> {
-  const root = await resolveDirectory(files, directory);
-  const config = await readConfig(files, root);
-  const tokenizer = await openTokenizer(files, root, versionOf(config.value));
-  const weightFiles = await listWeights(files, root);
+  const head = await openHead(files, directory);
+  const { directory: root, config, generationConfig, weightFiles } = head;
+  const tokenizer = await openTokenizer(files, head, versionOf(config.value));
   // Given the directory, the index is checked against the shards; but there a lone model.safetensors goes first.
   const indexed = !weightFiles.some((path) => path.endsWith(SINGLE_FILE)) && (await has(files, root, INDEX_FILE));
   const weights = await openWeights(files, indexed ? root : weightFiles);
@@ -154,7 +151,7 @@ export async function openPretrained(files: DirectoryFiles, directory: string): 
     files,
     directory: root,
     config,
-    generationConfig: (await readJsonFile(files, files.resolve(root, "generation_config.json"))) ?? null,
+    generationConfig,
     weightFiles,
     vocabularyTensors: findVocabularyTensors(config.value, weights.tensors),
     resize: null,

@@ -41,12 +41,21 @@ async function readDirectory(files: Files, root: string): Promise<[string, strin
   return found;
 }
 
+/** The templates, and where they were. */
+export interface FoundTemplates {
+  readonly texts: TemplateTexts;
+  /** True when `chat_template.jinja` is there. */
+  readonly inFile: boolean;
+}
+
 /** Files of templates go before those in JSON. Throws GatewayError `source_unreadable` naming the path. */
-export async function readTemplates(files: Files, root: string, tokenizerConfig: JsonObject): Promise<TemplateTexts> {
+export async function readTemplates(files: Files, root: string, tokenizerConfig: JsonObject): Promise<FoundTemplates> {
   const own = await readOptional(files, files.resolve(root, "chat_template.jinja"), SMALL_LIMIT);
+  const inFile = own !== undefined;
   const further = await readDirectory(files, root);
-  if (further.length > 0) return Object.fromEntries([...(own === undefined ? [] : [["default", own]]), ...further]);
-  if (own !== undefined) return own;
+  if (further.length > 0)
+    return { texts: Object.fromEntries([...(inFile ? [["default", own]] : []), ...further]), inFile };
+  if (inFile) return { texts: own, inFile };
   const json = await readJsonFile(files, files.resolve(root, "chat_template.json"));
-  return toTexts(json?.value.chat_template) ?? toTexts(tokenizerConfig.chat_template);
+  return { texts: toTexts(json?.value.chat_template) ?? toTexts(tokenizerConfig.chat_template), inFile };
 }

@@ -17,14 +17,16 @@ export const noTokenizer = (param: string): GatewayError =>
 /** Every id has empty text; encoding is refused. */
 export function createNoTokenizer(): Tokenizer {
   const none = new Uint8Array(0);
+  const refuse = (): never => {
+    throw noTokenizer("prompt");
+  };
   return {
     vocabSize: 0,
     // Tokens are bytes, of which there are none.
     byteLevel: true,
     specialTokens: {},
-    encode: () => {
-      throw noTokenizer("prompt");
-    },
+    encode: refuse,
+    encodeWithOffsets: refuse,
     decode: () => "",
     decodeClean: () => "",
     tokenString: () => "",

@@ -6,9 +6,11 @@
 import { type ByteSpelling, toFallbackByte, toTokenBytes } from "./token-bytes.ts";
 import { type AddedToken, toAddedToken, toAddedTokens } from "./tokenization/added.ts";
 import { createDecoder } from "./tokenization/decode.ts";
-import { createEncoder, readVocabulary } from "./tokenization/encoder.ts";
+import { createEncoder, type Encoded, readVocabulary } from "./tokenization/encoder.ts";
 import { createNormalizer } from "./tokenization/normalize.ts";
 import { type Json, record } from "./tokenization/parts.ts";
+
+export type { Encoded } from "./tokenization/encoder.ts";
 
 export interface Tokenizer {
   /** One more than the greatest id that has a token. The model may have more rows (padding). */
@@ -19,6 +21,8 @@ export interface Tokenizer {
   readonly specialTokens: Readonly<Record<string, string>>;
   /** `add_special_tokens` as in transformers: whether the post-processor adds bos, eos and the like. */
   encode(text: string, addSpecialTokens: boolean): number[];
+  /** The same ids, and where in the text each came from, in code points. Slower. */
+  encodeWithOffsets(text: string, addSpecialTokens: boolean): Encoded;
   /**
    * For whole texts: as `decode`, and spaces before punctuation are taken out where tokenizer_config.json asks for it
    * (transformers 5: never for BPE, unless it insists).
@@ -92,7 +96,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
   }
   const vocabulary = readVocabulary(record(source.model));
   const added = collectAdded(source, config, vocabulary);
-  const encode = createEncoder(source, vocabulary, [...added.values()]);
+  const encoder = createEncoder(source, vocabulary, [...added.values()]);
   const decoder = createDecoder(source.decoder);
   const normalize = createNormalizer(source.normalizer);
   const strings: string[] = [];
@@ -150,7 +154,8 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     vocabSize: strings.length,
     byteLevel,
     specialTokens,
-    encode: (text, addSpecialTokens) => encode(wellFormed(text), addSpecialTokens),
+    encode: (text, addSpecialTokens) => encoder.encode(wellFormed(text), addSpecialTokens),
+    encodeWithOffsets: (text, addSpecialTokens) => encoder.encodeWithOffsets(wellFormed(text), addSpecialTokens),
     decode,
     decodeClean: (ids, skipSpecialTokens) => {
       const text = decode(ids, skipSpecialTokens);

@@ -5,6 +5,8 @@
  */
 import type { Normalizer } from "./normalize.ts";
 import { list, record } from "./parts.ts";
+import { sliceTraced, type Traced } from "./trace.ts";
+import { type TracedNormalizer, traceText } from "./trace-normalize.ts";
 import { Trie } from "./trie.ts";
 
 /** One entry of `added_tokens`. */
@@ -54,7 +56,14 @@ interface Finder {
   readonly tokens: readonly AddedToken[];
 }
 
-function* cut(text: string, { trie, tokens }: Finder): Generator<{ id: number } | { start: number; end: number }> {
+/** A stretch of the text in UTF-16 units; with an id it is an added token. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+  readonly id?: number;
+}
+
+function* cut(text: string, { trie, tokens }: Finder): Generator<Stretch> {
   let done = 0;
   for (let at = 0; at < text.length; ) {
     let end = -1;
@@ -77,13 +86,15 @@ function* cut(text: string, { trie, tokens }: Finder): Generator<{ id: number } 
     )
       continue;
     let from = start;
-    if (match.lstrip) while (from > done && SPACE.test(text[from - 1] ?? "")) from -= 1;
-    from = Math.max(from, done);
+    if (match.lstrip) {
+      while (from > done && SPACE.test(text[from - 1] ?? "")) from -= 1;
+      from = Math.max(from, done);
+    }
     let to = end;
     if (match.rstrip) while (to < text.length && SPACE.test(text[to] ?? "")) to += 1;
     if (from > done) yield { start: done, end: from };
-    yield { id: match.id };
-    // A token that begins with the white space just taken is found all the same.
+    yield { id: match.id, start: from, end: to };
+    // A token that begins with the white space just taken is found all the same, and stands for it once more.
     done = to;
   }
   if (done < text.length) yield { start: done, end: text.length };
@@ -98,11 +109,27 @@ function createFinder(tokens: readonly AddedToken[], spell: (token: AddedToken) 
   return tokens.length === 0 ? null : { trie, tokens };
 }
 
-/** Builds the cutter: text → added tokens and normalised text between them. */
+/** The two searches, and the normaliser that runs between them. */
+export interface PartFinder {
+  /** Text → added tokens and normalised text between them. */
+  parts(text: string): Generator<Part>;
+  /** The same with traces, the tokens' own text included. */
+  tracedParts(text: string): Generator<TracedPart>;
+}
+
+/** A part and where it came from. */
+export interface TracedPart extends Traced {
+  /** An added token; undefined for text that goes to the model. */
+  readonly id: number | undefined;
+  readonly first: boolean;
+}
+
+/** Builds the cutter. `traced` is the same normaliser with traces. */
 export function createPartFinder(
   tokens: readonly AddedToken[],
   normalizer: Normalizer | null,
-): (text: string) => Generator<Part> {
+  traced: () => TracedNormalizer | null,
+): PartFinder {
   const normalize = (text: string): string => (normalizer === null ? text : normalizer(text));
   const plain = createFinder(
     tokens.filter((token) => !token.normalized),
@@ -112,28 +139,41 @@ export function createPartFinder(
     tokens.filter((token) => token.normalized),
     (token) => normalize(token.content),
   );
+  // Where the normaliser drops the first character, what is left does not begin where the text begins.
+  const keepsStart = (text: string): boolean => normalize(String.fromCodePoint(text.codePointAt(0) ?? 0)) !== "";
+  const stretches = (text: string, finder: Finder | null): Iterable<Stretch> =>
+    finder === null ? (text === "" ? [] : [{ start: 0, end: text.length }]) : cut(text, finder);
 
   function* texts(text: string, atStart: boolean): Generator<Part> {
     const ready = normalize(text);
-    // Where the normaliser drops the first character, what is left does not begin where the text begins.
-    const first = atStart && normalize(String.fromCodePoint(text.codePointAt(0) ?? 0)) !== "";
-    if (normalized === null) {
-      if (ready !== "") yield { text: ready, first };
-      return;
-    }
-    for (const piece of cut(ready, normalized)) {
-      if ("id" in piece) yield piece;
-      else yield { text: ready.slice(piece.start, piece.end), first: first && piece.start === 0 };
+    const first = atStart && keepsStart(text);
+    for (const { start, end, id } of stretches(ready, normalized)) {
+      if (id !== undefined) yield { id };
+      else yield { text: ready.slice(start, end), first: first && start === 0 };
     }
   }
-  return function* (text) {
-    if (plain === null) {
-      yield* texts(text, true);
-      return;
-    }
-    for (const piece of cut(text, plain)) {
-      if ("id" in piece) yield piece;
-      else yield* texts(text.slice(piece.start, piece.end), piece.start === 0);
-    }
+  return {
+    *parts(text) {
+      for (const { start, end, id } of stretches(text, plain)) {
+        if (id !== undefined) yield { id };
+        else yield* texts(text.slice(start, end), start === 0);
+      }
+    },
+    *tracedParts(text) {
+      const step = traced();
+      const whole = traceText(text);
+      for (const outer of stretches(text, plain)) {
+        const piece = sliceTraced(whole, outer.start, outer.end);
+        if (outer.id !== undefined) {
+          yield { ...piece, id: outer.id, first: false };
+          continue;
+        }
+        const first = outer.start === 0 && keepsStart(piece.text);
+        const ready = step === null ? piece : step(piece);
+        for (const { start, end, id } of stretches(ready.text, normalized)) {
+          yield { ...sliceTraced(ready, start, end), id, first: id === undefined && first && start === 0 };
+        }
+      }
+    },
   };
 }

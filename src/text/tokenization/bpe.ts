@@ -2,8 +2,14 @@
 import { GatewayError } from "../../errors.ts";
 import { type Json, list, text } from "./parts.ts";
 
-/** A piece of text → ids. */
-export type Model = (piece: string, out: number[]) => void;
+/**
+ * A piece of text → ids. `lengths`: gets for each id how many UTF-8 bytes of the piece it takes; how the library counts them, a
+ * byte of its own is one, and what is left out is no part of any.
+ */
+export type Model = (piece: string, out: number[], lengths?: number[]) => void;
+
+/** In `lengths`: the same bytes as the id before. */
+export const SAME = -1;
 
 /** Pieces remembered, and the longest of them: words repeat, long runs do not. */
 const CACHE_LIMIT = 10_000;
@@ -13,6 +19,9 @@ const CACHED_LENGTH = 256;
 const QUEUE_FROM = 48;
 
 const utf8 = new TextEncoder();
+
+/** Bytes of a text in UTF-8. */
+export const byteLength = (value: string): number => utf8.encode(value).length;
 
 /** `<0xNN>` ids of a text's bytes, or undefined when one is missing. */
 export function fallbackIds(value: string, vocabulary: ReadonlyMap<string, number>): number[] | undefined {
@@ -100,12 +109,17 @@ export function createBpe(model: Json, vocabulary: ReadonlyMap<string, number>):
     made[rank] = joined;
   }
 
-  const symbols = (piece: string): number[] => {
+  const symbols = (piece: string, lengths?: number[]): number[] => {
     const ids: number[] = [];
     let pending = false;
+    let pendingBytes = 0;
     const flush = (): void => {
-      if (pending && unknown !== undefined) ids.push(unknown);
+      if (pending && unknown !== undefined) {
+        ids.push(unknown);
+        lengths?.push(pendingBytes);
+      }
       pending = false;
+      pendingBytes = 0;
     };
     const decorated = prefix !== "" || suffix !== "";
     for (let at = 0; at < piece.length; ) {
@@ -117,22 +131,26 @@ export function createBpe(model: Json, vocabulary: ReadonlyMap<string, number>):
       if (id !== undefined) {
         flush();
         ids.push(id);
+        lengths?.push(byteLength(c));
         continue;
       }
       const bytes = fallback ? fallbackIds(spelled, vocabulary) : undefined;
       if (bytes !== undefined) {
         ids.push(...bytes);
+        lengths?.push(...bytes.map(() => 1));
         continue;
       }
       if (unknown === undefined) continue;
       if (!fuse) flush();
       pending = true;
+      if (lengths !== undefined) pendingBytes += byteLength(c);
     }
     flush();
     return ids;
   };
 
-  const mergeShort = (ids: number[]): number[] => {
+  /** The right one of two merged symbols gives its bytes to the left one. */
+  const mergeShort = (ids: number[], lengths?: number[]): number[] => {
     while (ids.length > 1) {
       let best = Number.POSITIVE_INFINITY;
       let at = -1;
@@ -146,11 +164,12 @@ export function createBpe(model: Json, vocabulary: ReadonlyMap<string, number>):
       if (at < 0) break;
       ids[at] = made[best] ?? 0;
       ids.splice(at + 1, 1);
+      if (lengths !== undefined) lengths[at] = (lengths[at] ?? 0) + (lengths.splice(at + 1, 1)[0] ?? 0);
     }
     return ids;
   };
 
-  const mergeLong = (ids: number[]): number[] => {
+  const mergeLong = (ids: number[], lengths?: number[]): number[] => {
     const next = ids.map((_, index) => index + 1);
     const previous = ids.map((_, index) => index - 1);
     const queue = new MergeQueue();
@@ -167,26 +186,39 @@ export function createBpe(model: Json, vocabulary: ReadonlyMap<string, number>):
       if (ids[at] !== merge.left || right >= ids.length || ids[right] !== merge.right) continue;
       ids[at] = made[merge.rank] ?? 0;
       ids[right] = -1;
+      if (lengths !== undefined) {
+        lengths[at] = (lengths[at] ?? 0) + (lengths[right] ?? 0);
+        // Emptied, so that it can be told from what was there: no symbol has no bytes.
+        lengths[right] = 0;
+      }
       const after = next[right] ?? ids.length;
       next[at] = after;
       if (after < ids.length) previous[after] = at;
       offer(previous[at] ?? -1);
       offer(at);
     }
+    if (lengths !== undefined)
+      lengths.splice(0, lengths.length, ...lengths.filter((_, index) => (ids[index] ?? 0) >= 0));
     return ids.filter((id) => id >= 0);
   };
 
   const cache = new Map<string, readonly number[]>();
-  return (piece, out) => {
+  const encode = (piece: string, lengths?: number[]): number[] => {
+    const start = symbols(piece, lengths);
+    return start.length < QUEUE_FROM ? mergeShort(start, lengths) : mergeLong(start, lengths);
+  };
+  return (piece, out, lengths) => {
     const known = ignoreMerges ? vocabulary.get(piece) : undefined;
     if (known !== undefined) {
       out.push(known);
+      lengths?.push(byteLength(piece));
       return;
     }
-    let ids = cache.get(piece);
+    let ids = lengths === undefined ? cache.get(piece) : undefined;
     if (ids === undefined) {
-      const start = symbols(piece);
-      ids = start.length < QUEUE_FROM ? mergeShort(start) : mergeLong(start);
+      const own: number[] | undefined = lengths === undefined ? undefined : [];
+      ids = encode(piece, own);
+      for (const length of own ?? []) lengths?.push(length);
       if (piece.length <= CACHED_LENGTH) {
         if (cache.size >= CACHE_LIMIT) cache.clear();
         cache.set(piece, ids);

@@ -8,15 +8,15 @@ import { createPrecompiled } from "./precompiled.ts";
 export type Normalizer = (text: string) => string;
 
 /** Rust lowers character by character: no final sigma. */
-const lower: Normalizer = (value) =>
+export const lower: Normalizer = (value) =>
   value.includes("Σ") ? Array.from(value, (c) => c.toLowerCase()).join("") : value.toLowerCase();
 
-const stripSides = (value: string, left: boolean, right: boolean): string => {
-  let out = value;
-  if (left) out = out.replace(/^\p{White_Space}+/u, "");
-  if (right) out = out.replace(/\p{White_Space}+$/u, "");
-  return out;
-};
+/** Where a text begins and ends without the white space at its sides. */
+export function sidesOf(value: string, left: boolean, right: boolean): readonly [start: number, end: number] {
+  const kept = left ? value.replace(/^\p{White_Space}+/u, "") : value;
+  const start = value.length - kept.length;
+  return [start, start + (right ? kept.replace(/\p{White_Space}+$/u, "") : kept).length];
+}
 
 /** What Google's NMT normaliser drops and what it turns into a space. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it drops
@@ -62,7 +62,7 @@ export function createNormalizer(value: unknown): Normalizer | null {
     case "Lowercase":
       return lower;
     case "Strip":
-      return (input) => stripSides(input, part.strip_left !== false, part.strip_right !== false);
+      return (input) => input.slice(...sidesOf(input, part.strip_left !== false, part.strip_right !== false));
     case "StripAccents":
       return (input) => input.replace(/\p{M}/gu, "");
     case "Replace": {

@@ -7,15 +7,28 @@ import { GatewayError } from "../../errors.ts";
 const SEGMENTER = new Intl.Segmenter("und", { granularity: "grapheme" });
 const encoder = new TextEncoder();
 
+/** A piece of the text and what it becomes. */
+export type Replacement = readonly [old: string, now: string];
+
 /** Builds the normaliser from base64. Throws GatewayError `unsupported` for a map that cannot be read. */
 export function createPrecompiled(base64: string): (text: string) => string {
+  const replacements = createReplacements(base64);
+  return (text) => {
+    let out = "";
+    for (const [, now] of replacements(text)) out += now;
+    return out;
+  };
+}
+
+/** As `createPrecompiled`, piece by piece: what was there and what it becomes. The pieces cover the text. */
+export function createReplacements(base64: string): (text: string) => Iterable<Replacement> {
   let bytes: Uint8Array;
   try {
     bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   } catch (cause) {
     throw new GatewayError("unsupported", "The tokenizer's precompiled_charsmap is no base64.", { cause });
   }
-  if (bytes.length === 0) return (text) => text;
+  if (bytes.length === 0) return (text) => [[text, text]];
   const view = new DataView(bytes.buffer);
   const size = bytes.length >= 4 ? view.getUint32(0, true) : Number.POSITIVE_INFINITY;
   if (size % 4 !== 0 || size + 4 > bytes.length) {
@@ -45,14 +58,12 @@ export function createPrecompiled(base64: string): (text: string) => string {
     }
     return undefined;
   };
-  return (text) => {
-    let out = "";
+  return function* (text) {
     for (const { segment } of SEGMENTER.segment(text)) {
       const whole =
         segment.length < 6 || encoder.encode(segment).length < 6 ? lookup(encoder.encode(segment)) : undefined;
-      if (whole !== undefined) out += whole;
-      else for (const c of segment) out += lookup(encoder.encode(c)) ?? c;
+      if (whole !== undefined) yield [segment, whole];
+      else for (const c of segment) yield [c, lookup(encoder.encode(c)) ?? c];
     }
-    return out;
   };
 }

@@ -1,5 +1,5 @@
 /** Unigram as tokenizers 0.23 does it (`models/unigram`, the optimised encoder): the likeliest path, ties to the first found. */
-import { fallbackIds, type Model } from "./bpe.ts";
+import { byteLength, fallbackIds, type Model, SAME } from "./bpe.ts";
 import { type Json, list } from "./parts.ts";
 import { Trie } from "./trie.ts";
 
@@ -22,18 +22,18 @@ export function createUnigram(model: Json, vocabulary: ReadonlyMap<string, numbe
   const unknownScore = least - UNKNOWN_PENALTY;
   const fallback = model.byte_fallback === true;
 
-  const emit = (piece: string, out: number[]): void => {
+  /** Ids of one piece of the path. Each byte of a piece without an id stands for the whole piece. */
+  const emit = (piece: string, out: number[], lengths?: number[]): void => {
     const id = vocabulary.get(piece);
-    if (id !== undefined) {
-      out.push(id);
-      return;
+    const bytes = id === undefined && fallback ? fallbackIds(piece, vocabulary) : undefined;
+    const ids = id !== undefined ? [id] : (bytes ?? (unknown === undefined ? [] : [unknown]));
+    for (const [index, one] of ids.entries()) {
+      out.push(one);
+      lengths?.push(index === 0 ? byteLength(piece) : SAME);
     }
-    const bytes = fallback ? fallbackIds(piece, vocabulary) : undefined;
-    if (bytes !== undefined) for (const byte of bytes) out.push(byte);
-    else if (unknown !== undefined) out.push(unknown);
   };
 
-  return (text, out) => {
+  return (text, out, lengths) => {
     const size = text.length;
     const best = new Float64Array(size + 1);
     const from = new Int32Array(size + 1).fill(-1);
@@ -77,6 +77,6 @@ export function createUnigram(model: Json, vocabulary: ReadonlyMap<string, numbe
       end = start;
     }
     if (run !== undefined) path.push(run);
-    for (let index = path.length - 1; index >= 0; index -= 1) emit(path[index] ?? "", out);
+    for (let index = path.length - 1; index >= 0; index -= 1) emit(path[index] ?? "", out, lengths);
   };
 }

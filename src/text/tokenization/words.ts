@@ -1,5 +1,5 @@
 /** The two models that look whole words up: WordPiece and WordLevel (tokenizers 0.23). */
-import type { Model } from "./bpe.ts";
+import { byteLength, type Model } from "./bpe.ts";
 import { type Json, text } from "./parts.ts";
 
 /** Builds a WordPiece model: greedy, longest piece first. */
@@ -9,8 +9,9 @@ export function createWordPiece(model: Json, vocabulary: ReadonlyMap<string, num
   const unknown = vocabulary.get(text(model.unk_token, "[UNK]"));
   let limit = 0;
   for (const word of vocabulary.keys()) limit = Math.max(limit, word.length);
-  return (word, out) => {
+  return (word, out, lengths) => {
     const ids: number[] = [];
+    const bytes: number[] = [];
     let broken = Array.from(word).length > longest;
     for (let start = 0; !broken && start < word.length; ) {
       let end = Math.min(word.length, start + limit);
@@ -20,19 +21,29 @@ export function createWordPiece(model: Json, vocabulary: ReadonlyMap<string, num
         if (id === undefined) end -= 1;
       }
       if (id === undefined) broken = true;
-      else ids.push(id);
+      else {
+        ids.push(id);
+        if (lengths !== undefined) bytes.push(byteLength(word.slice(start, end)));
+      }
       start = end;
     }
-    if (!broken) out.push(...ids);
-    else if (unknown !== undefined) out.push(unknown);
+    if (!broken) {
+      out.push(...ids);
+      lengths?.push(...bytes);
+    } else if (unknown !== undefined) {
+      out.push(unknown);
+      lengths?.push(byteLength(word));
+    }
   };
 }
 
 /** Builds a WordLevel model. */
 export function createWordLevel(model: Json, vocabulary: ReadonlyMap<string, number>): Model {
   const unknown = vocabulary.get(text(model.unk_token, "<unk>"));
-  return (word, out) => {
+  return (word, out, lengths) => {
     const id = vocabulary.get(word) ?? unknown;
-    if (id !== undefined) out.push(id);
+    if (id === undefined) return;
+    out.push(id);
+    lengths?.push(byteLength(word));
   };
 }
