@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -19,7 +19,9 @@ const wanted = (part) => parts.length === 0 || parts.includes(part);
 /** Random requests of the fuzz part. */
 const FUZZ_REQUESTS = Number(process.env.TIDEGATE_FUZZ_REQUESTS ?? 5000);
 
-if (!existsSync(python)) {
+// Needs no Python.
+const alone = parts.length > 0 && parts.every((part) => part === "structured");
+if (!alone && !existsSync(python)) {
   console.error(`Nothing at ${root}. Run tests/interop/setup.sh first, or point TIDEGATE_INTEROP at its folder.`);
   process.exit(2);
 }
@@ -104,6 +106,10 @@ async function pytest(file, environment, extraPath) {
 try {
   if (wanted("checkpoint")) {
     await pytest("test_chat_format.py", { TIDEGATE_COMMAND: `${binaryOf("bun")} src/cli/main.ts` });
+  }
+  if (wanted("structured")) {
+    const { code, output } = await run(binaryOf("bun"), ["tests/interop/structured.ts"]);
+    count("structured: schemas and patterns of public suites", code === 0 && output.includes("structured ok"));
   }
   const trained = join(repository, "models/tide-nano/trained");
   if (["openai", "trl", "fuzz"].some(wanted)) {

@@ -393,3 +393,32 @@ describe("masks", () => {
     assert.ok(one.complete && !two.complete);
   });
 });
+
+describe("anchors and quantifiers that readers take differently", () => {
+  test("an anchor after text is refused, within groups too; one that says nothing is not", () => {
+    const refused = (pattern: string): string => refusal({ kind: "regex", pattern });
+    for (const pattern of ["a*(^a)", "a^", "(a$)b", "(^a)*", "(a|b$)c", "(a$){2}"]) {
+      assert.match(refused(pattern), /an anchor inside the pattern is not supported/, pattern);
+    }
+    for (const [pattern, text] of [
+      ["(^a|b)c$", "ac"],
+      ["(^)*a($)*", "a"],
+      ["$^", ""],
+      ["(^a)?(b$)", "b"],
+      ["^(?:^ab$|^c$)$", "c"],
+    ] as const) {
+      assert.equal(regex(pattern)(text), true, pattern);
+    }
+  });
+
+  test("quantifiers out of range are refused and not read as text", () => {
+    assert.match(refusal({ kind: "regex", pattern: "a{9876543210}" }), /the quantifier \{9876543210\} is too large/);
+    assert.match(refusal({ kind: "regex", pattern: "a{,3}" }), /the quantifier \{,3\} \(write \{0,3\}\)/);
+    assert.equal(regex("a{b}")("a{b}"), true);
+  });
+
+  test("a pattern in anchors keeps its length bounds", () => {
+    const name = json({ type: "string", pattern: "^[a-z]+$", minLength: 2, maxLength: 3 });
+    assert.deepEqual(['"a"', '"ab"', '"abc"', '"abcd"'].map(name), [false, true, true, false]);
+  });
+});

@@ -34,7 +34,16 @@ export interface RegexPart {
   readonly most: number;
   /** Set where it is one class repeated; then its length can be bounded further. */
   readonly repeated?: CharSet;
+  /** It holds `^`: nothing may come before it. */
+  readonly opens?: boolean;
+  /** It holds `$`: nothing may come after it. */
+  readonly closes?: boolean;
 }
+
+const anchorsOf = (parts: readonly RegexPart[]): Pick<RegexPart, "opens" | "closes"> => ({
+  ...(parts.some(({ opens }) => opens === true) ? { opens: true } : {}),
+  ...(parts.some(({ closes }) => closes === true) ? { closes: true } : {}),
+});
 
 export interface RegexOptions {
   /** Names the field in errors. */
@@ -98,6 +107,7 @@ class RegexParser {
       node: this.#builder.choice(parts.map(({ node }) => node)),
       least: Math.min(...parts.map(({ least }) => least)),
       most: Math.max(...parts.map(({ most }) => most)),
+      ...anchorsOf(parts),
     };
   }
 
@@ -106,26 +116,31 @@ class RegexParser {
     for (;;) {
       const character = this.#pattern[this.#at];
       if (character === undefined || character === "|" || character === ")") break;
-      if (character === "^") {
-        if (parts.length > 0) throw this.#unsupported("an anchor inside the pattern");
-        this.#at += 1;
-        continue;
+      const part = character === "^" || character === "$" ? this.#anchor(character) : this.#quantified(this.#atom());
+      const before = parts.some(({ most }) => most > 0);
+      const closed = parts.some(({ closes }) => closes === true);
+      if ((part.opens === true && before) || (closed && part.most > 0)) {
+        throw this.#unsupported("an anchor inside the pattern");
       }
-      if (character === "$") {
-        this.#at += 1;
-        const after = this.#pattern[this.#at];
-        if (after !== undefined && after !== "|" && after !== ")") {
-          throw this.#unsupported("an anchor inside the pattern");
-        }
-        continue;
-      }
-      parts.push(this.#quantified(this.#atom()));
+      parts.push(part);
     }
-    if (parts.length === 1) return parts[0]!;
+    const filled = parts.filter(({ node }) => node.kind !== "empty");
+    if (filled.length === 1) return { ...filled[0]!, ...anchorsOf(parts) };
     return {
       node: this.#builder.sequence(parts.map(({ node }) => node)),
       least: parts.reduce((sum, { least }) => sum + least, 0),
       most: parts.reduce((sum, { most }) => sum + most, 0),
+      ...anchorsOf(parts),
+    };
+  }
+
+  #anchor(character: "^" | "$"): RegexPart {
+    this.#at += 1;
+    return {
+      node: this.#builder.empty,
+      least: 0,
+      most: 0,
+      ...(character === "^" ? { opens: true } : { closes: true }),
     };
   }
 
@@ -137,11 +152,15 @@ class RegexParser {
     if (this.#pattern[this.#at] === "?") this.#at += 1;
     else if (this.#pattern[this.#at] === "+") throw this.#unsupported("a possessive quantifier");
     if (this.#quantifier(true) !== null) throw this.#fail("a quantifier follows a quantifier");
+    if (max > 1 && atom.most > 0 && (atom.opens === true || atom.closes === true)) {
+      throw this.#unsupported("an anchor inside the pattern");
+    }
     const times = (length: number, count: number): number => (length === 0 || count === 0 ? 0 : length * count);
     return {
       node: this.#builder.repeat(atom.node, min, max),
       least: times(atom.least, min),
       most: times(atom.most, max),
+      ...anchorsOf([atom]),
       ...(atom.repeated !== undefined && atom.least === 1 && atom.most === 1 ? { repeated: atom.repeated } : {}),
     };
   }
@@ -163,6 +182,8 @@ class RegexParser {
     const end = this.#pattern.indexOf("}", this.#at);
     const inside = end < 0 ? "" : this.#pattern.slice(this.#at + 1, end).join("");
     const match = /^(\d{1,6})(,(\d{1,6})?)?$/.exec(inside);
+    if (match === null && /^\d+(,\d*)?$/.test(inside)) throw this.#fail(`the quantifier {${inside}} is too large`);
+    if (/^,\d+$/.test(inside)) throw this.#unsupported(`the quantifier {${inside}} (write {0${inside}})`);
     // As ECMAScript without the u flag and Python do: what is no quantifier is a brace.
     if (match === null) return null;
     const min = Number(match[1]);
