@@ -24,13 +24,23 @@ function allowedOf(vocabulary: Vocabulary, mask: Uint32Array): number[] {
   return ids;
 }
 
+const known = new WeakMap<Vocabulary, ReadonlySet<number>>();
+
+function closingOf(vocabulary: Vocabulary): ReadonlySet<number> {
+  const found = known.get(vocabulary);
+  if (found !== undefined) return found;
+  const ids = new Set<number>();
+  for (let id = 0; id < vocabulary.size; id += 1) {
+    if (CLOSING.has(new TextDecoder().decode(vocabulary.bytesOf(id)))) ids.add(id);
+  }
+  known.set(vocabulary, ids);
+  return ids;
+}
+
 /** Throws what compiling throws. */
 export function createWalker(constraint: OutputConstraint, vocabulary: Vocabulary): Walker {
   const automaton = new Automaton(compileGrammar({ constraint, param: "structured_outputs" }));
-  const closing = new Set<number>();
-  for (let id = 0; id < vocabulary.size; id += 1) {
-    if (CLOSING.has(new TextDecoder().decode(vocabulary.bytesOf(id)))) closing.add(id);
-  }
+  const closing = closingOf(vocabulary);
   return {
     walk(random, limit) {
       let state = automaton.start();

@@ -1,23 +1,14 @@
 /** Arrays of a schema: leading items each of their own kind, then any number of one kind. */
 import type { GrammarNode } from "../nodes.ts";
+import { containsNode } from "./contains.ts";
 import { countOf, type Schema } from "./keywords.ts";
 import type { Compiler } from "./objects.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
+import { uniqueNode } from "./unique.ts";
 
-/** Words that a grammar cannot follow: they compare items with each other. */
-function refuseComparisons(schema: Schema, path: string, most: number): void {
-  if (schema.uniqueItems === true && most > 1) {
-    throw unsupported(path, "uniqueItems", "a grammar does not remember items; leave it out, or use maxItems 1");
-  }
-  if (schema.contains !== undefined && schema.contains !== true) {
-    throw unsupported(path, "contains", "use prefixItems or items instead");
-  }
-  for (const name of ["minContains", "maxContains"]) {
-    if (schema.contains !== undefined && schema[name] !== undefined) {
-      throw unsupported(path, name, "use minItems and maxItems instead");
-    }
-  }
-}
+/** Does `contains` ask for something that counts of items do not say? */
+const hasContains = ({ contains, minContains, maxContains }: Schema): boolean =>
+  contains !== undefined && !(contains === true && minContains === undefined && maxContains === undefined);
 
 /** Arrays of a schema. Throws Unsatisfiable, and GatewayError for what cannot be followed. */
 export function arrayNode(compiler: Compiler, schema: Schema, path: string): GrammarNode {
@@ -33,8 +24,24 @@ export function arrayNode(compiler: Compiler, schema: Schema, path: string): Gra
   const least = Math.max(countOf(schema, "minItems", path, 0), schema.contains === true ? 1 : 0);
   const most = countOf(schema, "maxItems", path, Number.POSITIVE_INFINITY);
   if (least > most) throw new Unsatisfiable(path, "minItems is above maxItems");
-  refuseComparisons(schema, path, most);
   const rest = old ? additionalItems : items;
+  if (schema.uniqueItems === true && most > 1) {
+    const values = prefix.length === 0 && !hasContains(schema) ? compiler.few(rest ?? true, path) : undefined;
+    if (values !== undefined) return uniqueNode(compiler, values, { least, most }, path);
+    throw unsupported(
+      path,
+      "uniqueItems",
+      "a grammar does not remember items; leave it out, use maxItems 1, or items with an enum",
+    );
+  }
+  if (hasContains(schema)) {
+    return containsNode(
+      compiler,
+      schema,
+      { prefix, rest: rest === false ? undefined : (rest ?? true), least, most },
+      path,
+    );
+  }
   // Further items come only where the schema speaks of them, or where it asks for more than it lists.
   const open = rest !== false && (rest !== undefined || prefix.length === 0 || least > prefix.length);
   const word = old ? "additionalItems" : "items";

@@ -7,9 +7,11 @@ import { GatewayError } from "../../../errors.ts";
 import type { JsonText } from "../json-text.ts";
 import type { GrammarNode, Rule } from "../nodes.ts";
 import { arrayNode } from "./arrays.ts";
+import { CONDITIONAL, toCases } from "./conditions.ts";
 import { areDisjoint } from "./disjoint.ts";
-import { assertionsOf, isObject, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
-import { mergePlain } from "./merge.ts";
+import { assertionsOf, isObject, NEGATED, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
+import { type AnySchema, mergePlain } from "./merge.ts";
+import { negate } from "./negate.ts";
 import { boundedNumber } from "./numbers.ts";
 import { objectNode } from "./objects.ts";
 import { impossible, malformed, Unsatisfiable, unsupported } from "./problems.ts";
@@ -22,19 +24,23 @@ const PARTS_LIMIT = 20_000;
 /** References and combinations inside each other. */
 const DEPTH_LIMIT = 256;
 
-const CONDITIONS: Readonly<Record<string, string>> = {
-  not: "say what is allowed instead",
-  if: "use anyOf with one branch for each case",
-  $dynamicRef: "use $ref",
-  $recursiveRef: "use $ref",
-};
+/** References that depend on who refers. */
+const DYNAMIC = ["$dynamicRef", "$recursiveRef"];
 
 /**
  * "Unevaluated" is what nothing within the same schema speaks of: once all its parts are one, that is "additional". While
  * branches are open the words stay, to be settled in each of them.
  */
-function closeUnevaluated(whole: Schema | boolean, properties: unknown, items: unknown): Schema | boolean {
+function closeUnevaluated(
+  whole: Schema | boolean,
+  properties: unknown,
+  items: unknown,
+  path: string,
+): Schema | boolean {
   if ((properties === undefined || properties === true) && (items === undefined || items === true)) return whole;
+  if (isObject(whole) && NEGATED in whole) {
+    throw unsupported(path, "unevaluatedProperties", "it cannot be combined with not, if or branches that overlap");
+  }
   const own: Schema = whole === true ? {} : whole === false ? { not: true } : whole;
   const open = "anyOf" in own || "oneOf" in own;
   const out: Record<string, unknown> = { ...own };
@@ -70,6 +76,8 @@ class SchemaCompiler {
   /** By JSON pointer: recursive schemas come back to themselves. */
   readonly #rules = new Map<string, Rule>();
   readonly #failed = new Map<string, unknown>();
+  /** Something was turned round: then it is not certain that nothing satisfies what is left. */
+  turned = false;
   #parts = 0;
   #depth = 0;
 
@@ -112,7 +120,7 @@ class SchemaCompiler {
     for (const word of ["anyOf", "oneOf"] as const) {
       if (word in plain) return this.#branches(plain, word, path);
     }
-    for (const [word, mend] of Object.entries(CONDITIONS)) if (word in plain) throw unsupported(path, word, mend);
+    for (const word of DYNAMIC) if (word in plain) throw unsupported(path, word, "use $ref");
     if ("enum" in plain || "const" in plain) return this.#listed(plain, path);
     return this.#typed(plain, path);
   }
@@ -140,7 +148,10 @@ class SchemaCompiler {
     if (depth > DEPTH_LIMIT) throw unsupported(path, "$ref", "it refers to itself without end");
     if (typeof schema === "boolean") return schema;
     if (!isObject(schema)) throw malformed(path, "schema", schema, "an object, true or false");
-    const { $ref: reference, allOf, unevaluatedProperties, unevaluatedItems, ...rest } = assertionsOf(schema);
+    const own = assertionsOf(schema);
+    const { $ref: reference, allOf, unevaluatedProperties, unevaluatedItems, ...others } = own;
+    const rest: Record<string, unknown> = { ...others };
+    for (const word of CONDITIONAL) delete rest[word];
     let whole: Schema | boolean = rest;
     if (reference !== undefined) {
       if (typeof reference !== "string") throw malformed(path, "$ref", reference, "a string");
@@ -153,7 +164,41 @@ class SchemaCompiler {
         whole = this.#merge(whole, this.#flat(part, `${path}/allOf/${index}`, depth + 1), path);
       }
     }
-    return closeUnevaluated(whole, unevaluatedProperties, unevaluatedItems);
+    if (CONDITIONAL.some((word) => word in own)) {
+      const types = own.type === undefined ? undefined : typesOf(own, path);
+      const objects = types === undefined || (types.size === 1 && types.has("object"));
+      for (const part of toCases(own, path, objects, (other) => this.negate(other))) {
+        whole = this.#merge(whole, this.#flat(part, path, depth + 1), path);
+      }
+    }
+    return closeUnevaluated(whole, unevaluatedProperties, unevaluatedItems, path);
+  }
+
+  negate(schema: unknown): AnySchema | null {
+    this.turned = true;
+    return negate(schema, (reference) => {
+      try {
+        return this.#resolver.find(reference, "").schema;
+      } catch {
+        return null;
+      }
+    });
+  }
+
+  few(schema: unknown, path: string): readonly unknown[] | undefined {
+    const plain = this.#flat(schema, path, 0);
+    if (typeof plain === "boolean") return plain ? undefined : [];
+    const branches = plain.anyOf ?? plain.oneOf;
+    if (Array.isArray(branches)) {
+      if ("oneOf" in plain) return undefined;
+      const { anyOf: _, ...rest } = plain;
+      const parts = branches.map((branch: unknown) => this.few(withNeighbours(branch, rest), path));
+      return parts.some((part) => part === undefined) ? undefined : parts.flatMap((part) => part ?? []);
+    }
+    if ("const" in plain || Array.isArray(plain.enum)) return this.#fitting(plain, path);
+    const types = plain.type === undefined ? undefined : typesOf(plain, path);
+    if (types === undefined || ![...types].every((name) => name === "boolean" || name === "null")) return undefined;
+    return [...(types.has("boolean") ? [true, false] : []), ...(types.has("null") ? [null] : [])];
   }
 
   #merge(a: Schema | boolean, b: Schema | boolean, path: string): Schema | boolean {
@@ -177,47 +222,58 @@ class SchemaCompiler {
   #branches(schema: Schema, word: "anyOf" | "oneOf", path: string): GrammarNode {
     const { [word]: branches, ...rest } = schema;
     if (!Array.isArray(branches) || branches.length === 0) throw malformed(path, word, branches, "a list of schemas");
-    const parts = branches.map((branch: unknown) => withNeighbours(branch, rest));
+    const joined = branches.map((branch: unknown) => withNeighbours(branch, rest));
+    const parts = word === "anyOf" ? joined : this.#apart(branches, joined, path);
     const nodes: GrammarNode[] = [];
     let reason: Unsatisfiable | undefined;
-    const kept: unknown[] = [];
     for (const [index, part] of parts.entries()) {
       try {
         nodes.push(this.value(part, `${path}/${word}/${index}`));
-        kept.push(part);
       } catch (thrown) {
         if (!(thrown instanceof Unsatisfiable)) throw thrown;
         reason = thrown;
       }
     }
     if (nodes.length === 0) throw reason ?? new Unsatisfiable(path, "none of its branches can be satisfied");
-    if (word === "oneOf") {
-      const look = (part: unknown): Schema | boolean => {
-        try {
-          return this.#flat(part, path, 0);
-        } catch (thrown) {
-          if (thrown instanceof Unsatisfiable) return false;
-          throw thrown;
-        }
-      };
-      for (const [index, first] of kept.entries()) {
-        for (const second of kept.slice(index + 1)) {
-          if (areDisjoint(first, second, look)) continue;
+    return this.json.builder.choice(nodes);
+  }
+
+  /** Branches of `oneOf`: of two that may hold for the same value, each is taken without the other. */
+  #apart(branches: readonly unknown[], joined: readonly unknown[], path: string): readonly unknown[] {
+    const look = (part: unknown): Schema | boolean => {
+      try {
+        return this.#flat(part, path, 0);
+      } catch (thrown) {
+        if (thrown instanceof Unsatisfiable) return false;
+        throw thrown;
+      }
+    };
+    return joined.map((part, index) => {
+      const others: AnySchema[] = [];
+      for (const [at, branch] of branches.entries()) {
+        if (at === index || areDisjoint(part, joined[at], look)) continue;
+        const negated = this.negate(branch);
+        if (negated === null) {
           throw unsupported(
             path,
             "oneOf",
             "two of its branches may hold for the same value; use anyOf, or tell them apart by a required property with a const",
           );
         }
+        others.push(negated);
       }
-    }
-    return this.json.builder.choice(nodes);
+      return others.length === 0 ? part : { allOf: [part, ...others] };
+    });
+  }
+
+  #fitting(schema: Schema, path: string): readonly unknown[] {
+    const values = "const" in schema ? [schema.const] : schema.enum;
+    if (!Array.isArray(values)) throw malformed(path, "enum", values, "a list");
+    return values.filter((value) => takesValue(schema, value, path));
   }
 
   #listed(schema: Schema, path: string): GrammarNode {
-    const values = "const" in schema ? [schema.const] : schema.enum;
-    if (!Array.isArray(values)) throw malformed(path, "enum", values, "a list");
-    const fitting = values.filter((value) => takesValue(schema, value, path));
+    const fitting = this.#fitting(schema, path);
     if (fitting.length === 0)
       throw new Unsatisfiable(path, "no value of enum or const satisfies the rest of the schema");
     return this.json.builder.choice(fitting.map((value) => this.json.literal(value)));
@@ -297,9 +353,13 @@ class SchemaCompiler {
  * @throws GatewayError `unsupported`, `invalid_value` or `limit_exceeded`, with the keyword and its place
  */
 export function schemaNode(json: JsonText, schema: unknown): GrammarNode {
+  const compiler = new SchemaCompiler(json, schema);
   try {
-    return new SchemaCompiler(json, schema).value(schema, "");
+    return compiler.value(schema, "");
   } catch (thrown) {
+    if (thrown instanceof Unsatisfiable && compiler.turned) {
+      throw unsupported(thrown.path, "not", "no value is left that can be followed");
+    }
     if (thrown instanceof Unsatisfiable) throw impossible(thrown);
     throw thrown;
   }

@@ -41,8 +41,15 @@ export const KEYWORDS_OF: Readonly<Record<"object" | "array" | "string" | "numbe
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
+/** Ours, from schemas that were turned round: strings that a value must not be. No schema's text names it by accident. */
+export const NOT_IN = "\u0000notIn";
+/** Ours: properties that come from a schema that was turned round, which evaluates nothing. */
+export const NEGATED = "\u0000negated";
+
 /** Keywords about values of any kind. */
 export const GENERAL = [
+  NOT_IN,
+  NEGATED,
   "type",
   "enum",
   "const",

@@ -2,7 +2,7 @@
  * Two schemas that must both hold → one schema. Needed for `allOf`, for `$ref` with neighbours and for what stands beside
  * `anyOf`. Where the two cannot be put into one, the word is refused by name.
  */
-import { isObject, numberOf, type Schema, sameValue, type TypeName, typesOf } from "./keywords.ts";
+import { isObject, NOT_IN, numberOf, type Schema, sameValue, type TypeName, typesOf } from "./keywords.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
 
 /** A schema or a yes or no. */
@@ -107,7 +107,7 @@ function mergeMultiples(a: Schema, b: Schema, path: string): Record<string, unkn
 }
 
 /** Words that hold only one value: the same in both, or in one. */
-const SINGLE = ["pattern", "format", "contains", "if", "then", "else", "not", "$dynamicRef", "$recursiveRef"];
+const SINGLE = ["pattern", "format", "contains", "$dynamicRef", "$recursiveRef"];
 const MERGED = new Set([
   ...LARGER,
   ...SMALLER,
@@ -122,6 +122,7 @@ const MERGED = new Set([
   "additionalItems",
   "multipleOf",
   "uniqueItems",
+  NOT_IN,
 ]);
 
 /**
@@ -159,6 +160,8 @@ export function mergePlain(a: Schema, b: Schema, path: string): Schema {
     if (bad !== undefined) throw malformed(path, "required", bad, "a list of names");
     out.required = [...new Set(listed.flat())];
   }
+  const strings = [a[NOT_IN], b[NOT_IN]].filter(Array.isArray).flat();
+  if (strings.length > 0) out[NOT_IN] = [...new Set(strings)];
   if (a.uniqueItems === true || b.uniqueItems === true) out.uniqueItems = true;
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (MERGED.has(name)) continue;

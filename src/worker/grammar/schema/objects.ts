@@ -16,6 +16,10 @@ export interface Compiler {
   value(schema: unknown, path: string): GrammarNode;
   /** Is this value, a string, one of the schema? Throws `unsupported` where that cannot be said. */
   takes(schema: unknown, value: unknown, path: string): boolean;
+  /** What the schema does not hold for; null where that cannot be said. */
+  negate(schema: unknown): AnySchema | null;
+  /** All values of a schema that has only a few; undefined = not known to be few. */
+  few(schema: unknown, path: string): readonly unknown[] | undefined;
 }
 
 interface Property {
@@ -27,15 +31,6 @@ interface Property {
 const COUNTED_LIMIT = 4096;
 
 const pointer = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
-
-function refuseDependent(schema: Schema, path: string): void {
-  for (const name of ["dependentRequired", "dependentSchemas", "dependencies"]) {
-    const value = schema[name];
-    if (isObject(value) && Object.keys(value).length > 0) {
-      throw unsupported(path, name, "use anyOf with one branch for each combination");
-    }
-  }
-}
 
 /** Does a JSON-schema pattern (searched for, not matched) occur in a name? */
 function occurs(pattern: string, name: string, path: string): boolean {
@@ -128,7 +123,6 @@ function listProperties(compiler: Compiler, schema: Schema, path: string): Map<s
 
 /** Objects of a schema. Throws Unsatisfiable, and GatewayError for what cannot be followed. */
 export function objectNode(compiler: Compiler, schema: Schema, path: string): GrammarNode {
-  refuseDependent(schema, path);
   const { json } = compiler;
   const { builder } = json;
   const properties = listProperties(compiler, schema, path);

@@ -4,7 +4,7 @@ import type { JsonText } from "../json-text.ts";
 import type { GrammarNode } from "../nodes.ts";
 import { type RegexPart, regexPart } from "../regex.ts";
 import { FORMATS } from "./formats.ts";
-import { countOf, type Schema } from "./keywords.ts";
+import { countOf, NOT_IN, type Schema } from "./keywords.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
 
 /** The content of a string by its pattern, as JSON writes it. Patterns match the whole string, as in vLLM. */
@@ -25,7 +25,13 @@ export function stringNode(json: JsonText, schema: Schema, path: string): Gramma
   const least = countOf(schema, "minLength", path, 0);
   const most = countOf(schema, "maxLength", path, Number.POSITIVE_INFINITY);
   if (least > most) throw new Unsatisfiable(path, "minLength is above maxLength");
-  const { pattern, format } = schema;
+  const { pattern, format, [NOT_IN]: others } = schema;
+  if (Array.isArray(others)) {
+    if (pattern === undefined && format === undefined && least === 0 && most === Number.POSITIVE_INFINITY) {
+      return json.keyBut(others as string[]);
+    }
+    throw unsupported(path, "not", "texts cannot be left out of strings with a pattern, a format or a length");
+  }
   if (pattern === undefined && format === undefined) return json.string(least, most);
   if (pattern !== undefined && format !== undefined) {
     throw unsupported(path, "pattern", "it cannot be combined with format; keep one of them");

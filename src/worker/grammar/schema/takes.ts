@@ -1,5 +1,5 @@
 /** Does a known value (of `enum`, `const`, a property's name) satisfy the rest of its schema? */
-import { isObject, numberOf, type Schema, sameValue, typesOf } from "./keywords.ts";
+import { isObject, NEGATED, NOT_IN, numberOf, type Schema, sameValue, typesOf } from "./keywords.ts";
 import { malformed, unsupported } from "./problems.ts";
 
 const kindsOf = (value: unknown): readonly string[] => {
@@ -40,6 +40,8 @@ function stringFits(schema: Schema, value: string, path: string): boolean {
 
 /** Words that are understood here; others beside `enum` are refused. */
 const KNOWN = new Set([
+  NOT_IN,
+  NEGATED,
   "type",
   "enum",
   "const",
@@ -64,6 +66,7 @@ export function takesValue(schema: Schema | boolean, value: unknown, path: strin
   }
   if (Array.isArray(schema.enum) && !schema.enum.some((other) => sameValue(other, value))) return false;
   if ("const" in schema && !sameValue(schema.const, value)) return false;
+  if (Array.isArray(schema[NOT_IN]) && schema[NOT_IN].includes(value)) return false;
   const structured = isObject(value) || Array.isArray(value);
   const foreign = Object.keys(schema).find((word) => !KNOWN.has(word));
   if (foreign !== undefined && (structured || ["anyOf", "oneOf", "not", "if"].includes(foreign))) {

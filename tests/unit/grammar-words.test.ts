@@ -1,0 +1,199 @@
+/** Words of schemas and patterns that are followed by rewriting: not, if, contains, uniqueItems, dependencies, overlapping oneOf. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { json, refusal, regex } from "../support/grammar-match.ts";
+
+type Row = readonly [schema: unknown, taken: readonly unknown[], refused: readonly unknown[]];
+
+/** What is taken, and what must not be. */
+const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  not: [
+    [{ not: { type: "string" } }, [1, null, [], { a: 1 }], ["a"]],
+    [{ type: "string", not: { const: "no" } }, ["n", "nope", ""], ["no"]],
+    [{ type: "string", not: { enum: ["a", "b"] } }, ["c", "ab"], ["a", "b"]],
+    [{ type: "string", enum: ["a", "b", "c"], not: { const: "b" } }, ["a", "c"], ["b"]],
+    [{ type: "integer", not: { enum: [0, 5] } }, [-1, 1, 4, 6], [0, 5]],
+    [{ type: "number", not: { minimum: 3 } }, [2.5, -1], [3, 4]],
+    [{ type: "boolean", not: { const: true } }, [false], [true]],
+    [{ type: ["string", "null"], not: { type: "null" } }, ["a"], [null]],
+    [
+      { type: "object", properties: { a: { type: "integer" }, b: { type: "integer" } }, not: { required: ["a", "b"] } },
+      [{}, { a: 1 }, { b: 1 }],
+      [{ a: 1, b: 1 }],
+    ],
+    [{ type: "string", not: { maxLength: 2 } }, ["abc"], ["ab", ""]],
+    [{ not: { not: { type: "integer" } } }, [1], ["a", 1.5]],
+    [{ type: "array", items: { type: "integer" }, not: { items: { minimum: 0 } } }, [[1, -1], [-5]], [[], [1, 2]]],
+  ],
+  if: [
+    [
+      {
+        type: "object",
+        properties: { kind: { enum: ["card", "cash"] }, number: { type: "string" } },
+        required: ["kind"],
+        if: { properties: { kind: { const: "card" } } },
+        // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema.
+        then: { required: ["number"] },
+        else: { properties: { number: false } },
+      },
+      [{ kind: "card", number: "1" }, { kind: "cash" }],
+      [{ kind: "card" }, { kind: "cash", number: "1" }],
+    ],
+    // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema.
+    [{ type: ["integer", "string"], if: { type: "integer" }, then: { minimum: 5 } }, [5, "a"], [4]],
+    [{ if: { type: "string" }, else: { type: "integer" } }, ["a", 3], [null, true]],
+  ],
+  dependencies: [
+    [
+      {
+        type: "object",
+        properties: { a: { type: "integer" }, b: { type: "integer" }, c: { type: "integer" } },
+        dependentRequired: { a: ["b"], b: ["c"] },
+      },
+      [{}, { c: 1 }, { b: 1, c: 1 }, { a: 1, b: 1, c: 1 }],
+      [{ a: 1 }, { b: 1 }, { a: 1, b: 1 }, { a: 1, c: 1 }],
+    ],
+    [
+      {
+        type: "object",
+        properties: { a: { type: "integer" } },
+        dependentSchemas: { a: { properties: { a: { minimum: 3 } } } },
+      },
+      [{}, { a: 3 }],
+      [{ a: 2 }],
+    ],
+    [
+      { type: ["object", "string"], properties: { a: {}, b: {} }, dependencies: { a: ["b"] } },
+      ["x", { b: 1 }, { a: 1, b: 2 }],
+      [{ a: 1 }],
+    ],
+  ],
+  contains: [
+    [{ type: "array", contains: { type: "string" } }, [["a"], [1, "a", null], ["a", "b"]], [[], [1, 2]]],
+    [
+      { type: "array", items: { type: "integer" }, contains: { minimum: 5 }, minContains: 2, maxContains: 3 },
+      [
+        [5, 6],
+        [1, 5, 2, 7, 9],
+        [9, 9, 9, 1],
+      ],
+      [[], [5], [5, 6, 7, 8], [1, 2, 3]],
+    ],
+    [{ type: "array", contains: { const: 1 }, minContains: 0 }, [[], [2], [1]], []],
+    [
+      {
+        type: "array",
+        prefixItems: [{ type: "string" }, { type: "integer" }],
+        items: { type: "integer" },
+        contains: { const: 7 },
+      },
+      [
+        ["a", 7],
+        ["a", 1, 7],
+        ["a", 7, 2],
+      ],
+      [["a", 1], ["a"], [7, 7]],
+    ],
+    [
+      { type: "array", items: { enum: ["a", "b"] }, contains: { const: "b" }, minItems: 2, maxItems: 3 },
+      [
+        ["a", "b"],
+        ["b", "a", "a"],
+      ],
+      [["b"], ["a", "a"], ["b", "b", "b", "b"]],
+    ],
+  ],
+  uniqueItems: [
+    [
+      { type: "array", items: { enum: ["a", "b", "c"] }, uniqueItems: true },
+      [[], ["c", "a"], ["a", "b", "c"]],
+      [
+        ["a", "a"],
+        ["b", "c", "b"],
+      ],
+    ],
+    [
+      { type: "array", items: { type: "boolean" }, uniqueItems: true, minItems: 2 },
+      [
+        [true, false],
+        [false, true],
+      ],
+      [[true], [true, true]],
+    ],
+    [
+      { type: "array", items: { enum: [1, 2, 3, 4, 5, 6, 7, 8] }, uniqueItems: true, maxItems: 3 },
+      [[1, 5, 8], [7]],
+      [
+        [1, 1],
+        [1, 2, 3, 4],
+      ],
+    ],
+    [
+      { type: "array", items: { anyOf: [{ const: "x" }, { type: "null" }] }, uniqueItems: true },
+      [["x", null], [null]],
+      [[null, null]],
+    ],
+  ],
+  oneOf: [
+    [
+      {
+        type: "object",
+        properties: { a: { type: "integer" }, b: { type: "integer" } },
+        oneOf: [{ required: ["a"] }, { required: ["b"] }],
+      },
+      [{ a: 1 }, { b: 1 }],
+      [{}, { a: 1, b: 1 }],
+    ],
+    [{ oneOf: [{ type: "integer" }, { type: "number", minimum: 2 }] }, [1, -5], [3]],
+    [{ type: "string", oneOf: [{ minLength: 2 }, { maxLength: 4 }] }, ["a", "abcde"], ["abc"]],
+  ],
+};
+
+describe("words that are followed by rewriting", () => {
+  for (const [word, rows] of Object.entries(ROWS)) {
+    test(word, () => {
+      for (const [schema, taken, refused] of rows) {
+        const takes = json(schema);
+        for (const value of taken) assert.ok(takes(value), `${JSON.stringify(schema)} takes ${JSON.stringify(value)}`);
+        for (const value of refused)
+          assert.ok(!takes(value), `${JSON.stringify(schema)} refuses ${JSON.stringify(value)}`);
+      }
+    });
+  }
+
+  test("what was turned round evaluates nothing", () => {
+    const schema = { type: "object", not: { not: { properties: { a: { type: "integer" } }, required: ["a"] } } };
+    assert.ok(json(schema)({ a: 1 }));
+    const closed = { ...schema, unevaluatedProperties: false };
+    assert.match(refusal({ kind: "json", schema: JSON.stringify(closed) }), /"unevaluatedProperties" \(at /);
+  });
+});
+
+describe("anchors and quantifiers that readers take differently", () => {
+  test("an anchor after text is refused, within groups too; one that says nothing is not", () => {
+    const refused = (pattern: string): string => refusal({ kind: "regex", pattern });
+    for (const pattern of ["a*(^a)", "a^", "(a$)b", "(^a)*", "(a|b$)c", "(a$){2}"]) {
+      assert.match(refused(pattern), /an anchor inside the pattern is not supported/, pattern);
+    }
+    for (const [pattern, text] of [
+      ["(^a|b)c$", "ac"],
+      ["(^)*a($)*", "a"],
+      ["$^", ""],
+      ["(^a)?(b$)", "b"],
+      ["^(?:^ab$|^c$)$", "c"],
+    ] as const) {
+      assert.equal(regex(pattern)(text), true, pattern);
+    }
+  });
+
+  test("quantifiers out of range are refused and not read as text", () => {
+    assert.match(refusal({ kind: "regex", pattern: "a{9876543210}" }), /the quantifier \{9876543210\} is too large/);
+    assert.match(refusal({ kind: "regex", pattern: "a{,3}" }), /the quantifier \{,3\} \(write \{0,3\}\)/);
+    assert.equal(regex("a{b}")("a{b}"), true);
+  });
+
+  test("a pattern in anchors keeps its length bounds", () => {
+    const name = json({ type: "string", pattern: "^[a-z]+$", minLength: 2, maxLength: 3 });
+    assert.deepEqual(["a", "ab", "abc", "abcd"].map(name), [false, true, true, false]);
+  });
+});
