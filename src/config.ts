@@ -150,10 +150,21 @@ export const ConfigSchema = z.strictObject({
     .describe("Share of one server under `--policy weighted`, as URL=N or ID=N; repeatable. The others have 1."),
   store: z
     .string()
-    .regex(/^(memory|sqlite:.+|(redis|rediss|valkey|valkeys):.+)$/, "must be memory, sqlite:FILE or redis:URL")
+    .regex(/^(memory|sqlite:.+|(redis|rediss|valkey|valkeys):.+)$/, "must be memory, sqlite:FILE or redis://HOST:PORT")
     .default("memory")
     .describe(
-      "Where syncs, versions and fences are kept: memory (gone with the process) or sqlite:FILE (outlives it, kill -9 too).",
+      "Where syncs, versions and fences are kept: memory (gone with the process), sqlite:FILE (outlives it, kill -9 too) or redis://HOST:PORT[/DB] (shared by several gateways; also valkey:, rediss:).",
+    ),
+  storePassword: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Password of the store, where its address has none; better set as TIDEGATE_STORE_PASSWORD."),
+  storePasswordFile: z.string().min(1).optional().describe("File whose first line is that password."),
+  storeLease: seconds(600)
+    .default(10)
+    .describe(
+      "Seconds without a word to the shared store after which a gateway has lost its sync; after half of them it answers no generation.",
     ),
   logFormat: z.enum(["text", "json"]).default("text").describe("Log lines on standard error."),
   logLevel: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Least level that is logged."),
@@ -211,7 +222,7 @@ export const toEnvironmentName = (field: string): string =>
   `TIDEGATE_${field.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** Fields whose value is never shown, not even in an error. */
-const SECRET_FIELDS: ReadonlySet<string> = new Set(["apiKey", "upstreamApiKey", "store"]);
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["apiKey", "upstreamApiKey", "store", "storePassword"]);
 
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\./.test(host);
 

@@ -268,6 +268,8 @@ export interface Gateway {
       upload?: ReadableStream<Uint8Array>,
     ): Promise<WeightSync>;
     get(id: string): WeightSync | undefined;
+    /** As `get`; one that is not known here may have been started at another gateway a moment ago. */
+    look(id: string): Promise<WeightSync | undefined>;
     list(page: Page): readonly WeightSync[];
     /** Resolves with the sync as it then is: ended, or still running when `milliseconds` passed first. */
     wait(id: string, milliseconds: number, signal: AbortSignal): Promise<WeightSync>;

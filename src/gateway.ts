@@ -7,6 +7,7 @@ import { createEngine } from "./engine/create.ts";
 import type { Engine, EngineSpec } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createFleet } from "./fleet/fleet.ts";
+import { createAttachments } from "./gateway/attachments.ts";
 import { createAudit } from "./gateway/audit.ts";
 import { wireBridge } from "./gateway/bridge.ts";
 import { createChatFormats } from "./gateway/chat-formats.ts";
@@ -57,9 +58,6 @@ function defaultSpool(store: string, ports: Ports): string | undefined {
   return `${ports.temporaryDirectory}/tidegate-weights`;
 }
 
-/** A gateway that has not reached a shared store for so long has lost its right to sync. */
-const STORE_LEASE_MILLISECONDS = 10_000;
-
 /** Ends a grace period: what still runs when a detach was asked for is cut after this. */
 const DETACH_GRACE_MILLISECONDS = 60_000;
 
@@ -83,8 +81,9 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const started = Math.floor(clock.now() / 1000);
   let draining = false;
   let paused = false;
+  let listening: string | null = null;
 
-  const fleet = createFleet({ ports, log, metrics, config });
+  const fleet = createFleet({ ports, log, metrics, config, unheard: () => journal.unheard() });
   const streams = createStreamWatch(clock, config.streamIdleTimeout * 1000);
   const observer = observeGateway(metrics, ports, fleet, streams);
   const audit = createAudit(log);
@@ -109,8 +108,11 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const leases = createLeases({ fleet, residencies, ports, log, metrics });
   const journal = createJournal({
     ...{ fleet, clock, log, random: ports.random, durable: config.store !== "memory" },
-    leaseMilliseconds: STORE_LEASE_MILLISECONDS,
+    leaseMilliseconds: config.storeLease * 1000,
     syncs: () => syncs,
+    at: () => config.advertiseUrl ?? listening,
+    onLook: () => undefined,
+    onAttached: (attached) => attachments.follow(attached),
   });
   const spoolDir = config.spoolDir ?? defaultSpool(config.store, ports);
   const syncs: Syncs = createSyncs({
@@ -127,7 +129,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
               if (syncs.syncs.get(sync) === undefined) await journal.refresh();
               return syncs.syncs.get(sync) !== undefined;
             },
-            patienceMilliseconds: () => (journal.store?.facts.shared === true ? STORE_LEASE_MILLISECONDS : 0),
+            patienceMilliseconds: () => (journal.store?.facts.shared === true ? config.storeLease * 1000 : 0),
           }),
         }),
   });
@@ -165,6 +167,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     refuseInWindow: (call) => trainer.refuseInWindow(call),
   });
 
+  const attachments = createAttachments({ fleet, log, weightOf, makeEngine, listed: config.upstream });
   const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
 
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
@@ -197,10 +200,12 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     },
     async start(signal, url) {
       if (url !== undefined) offers.listening(url);
-      await journal.open(await openStore(config.store, ports));
+      listening = url ?? null;
+      await journal.open(await openStore(config, ports));
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
       await startReplicas({ fleet, clock, specs, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
       await journal.recordStart();
+      await attachments.join(journal);
       log.info("ready", { replicas: fleet.replicas().length, weight_digest: fleet.published().digest });
     },
     async stop() {
@@ -242,14 +247,18 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         const servers = fleet
           .replicas()
           .map(({ id, state, lastError, engine }) => ({ id, state, reason: lastError ?? toLoading(engine) }));
-        const ready = !draining && servers.some(({ state }) => state === "ready" || state === "syncing");
+        const unheard = journal.unheard();
+        const serves = servers.some(({ state }) => state === "ready" || state === "syncing");
+        const ready = !draining && unheard === null && serves;
         const reason = ready
           ? null
           : draining
             ? "draining"
-            : servers.length === 0
-              ? "no replica yet"
-              : "no replica can serve";
+            : serves
+              ? unheard
+              : servers.length === 0
+                ? "no replica yet"
+                : "no replica can serve";
         return { ready, reason, servers };
       },
       server: fleet.server,
@@ -268,6 +277,13 @@ export function createGateway(config: Config, ports: Ports): Gateway {
             await fleet.removeReplica(id, AbortSignal.abort());
           throw error;
         }
+        try {
+          const weight = fleet.replica(id)?.weight ?? 1;
+          await journal.attached(url, { id, kind: request.kind, weight });
+        } catch (error) {
+          await fleet.removeReplica(id, AbortSignal.abort());
+          throw error;
+        }
         return fleet.server(id)!;
       },
       async patch(id, request, signal) {
@@ -277,11 +293,12 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         if (request.state === "ready") await trainer.refit(ReplicaId.parse(id), signal);
         return fleet.server(fleet.patchReplica(id, request.state).id)!;
       },
-      detach: (id, signal) =>
-        fleet.removeReplica(
-          ReplicaId.parse(id),
-          AbortSignal.any([signal, AbortSignal.timeout(DETACH_GRACE_MILLISECONDS)]),
-        ),
+      async detach(id, signal) {
+        const url = fleet.replica(id)?.engine.url ?? null;
+        const grace = AbortSignal.any([signal, AbortSignal.timeout(DETACH_GRACE_MILLISECONDS)]);
+        await fleet.removeReplica(ReplicaId.parse(id), grace);
+        if (url !== null) await journal.attached(url, null);
+      },
       async refit(id, signal) {
         const room = trainer.isFenced(id) ? trainer : syncs;
         await room.refit(ReplicaId.parse(id), signal);
@@ -311,7 +328,14 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       },
       unload: adapters.unload,
     },
-    syncs: syncs.syncs,
+    syncs: {
+      ...syncs.syncs,
+      async look(id) {
+        // A store that is away knows no more than this gateway.
+        if (syncs.syncs.get(id) === undefined) await journal.refresh().catch(() => undefined);
+        return syncs.syncs.get(id);
+      },
+    },
     weightFiles: offers.read,
     versions: syncs.versions,
     chatFormats: createChatFormats(ports, log),

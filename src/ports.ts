@@ -182,6 +182,28 @@ export interface SqlDatabase {
 /** Opens a SQLite file, or makes it. Throws what SQLite says. */
 export type OpenDatabase = (path: string) => Promise<SqlDatabase>;
 
+/** Bytes to another program over TCP, with TLS or without. */
+export interface Connection {
+  /** Kept until the other side takes them; what is sent is small. */
+  write(bytes: Uint8Array): void;
+  /** At once; nothing is told any more. */
+  close(): void;
+}
+
+/** What comes over a connection. */
+export interface ConnectionEvents {
+  data(bytes: Uint8Array): void;
+  /** It is over, from there; with why, where that is known. */
+  end(error?: unknown): void;
+}
+
+/** Opens a connection. Rejects with the signal's reason, or with an error that has a `code` where the system gives one. */
+export type OpenConnection = (
+  to: { readonly host: string; readonly port: number; readonly tls: boolean },
+  events: ConnectionEvents,
+  signal: AbortSignal,
+) => Promise<Connection>;
+
 /** One line of output of the process (log sink); the text has no line break. */
 export type WriteLine = (line: string) => void;
 
@@ -202,4 +224,5 @@ export interface Ports {
   /** A directory this process may fill and should empty (`TMPDIR`); set exactly when `files` is. */
   readonly temporaryDirectory?: string;
   readonly openDatabase?: OpenDatabase;
+  readonly openConnection?: OpenConnection;
 }

@@ -55,10 +55,10 @@ export const streamWeightSyncEvents = defineRoute({
     },
   }),
   scope: "read",
-  handler: (c) => {
+  handler: async (c) => {
     const { id } = c.req.valid("param");
     const { syncs, ports } = c.get("gateway");
-    if (syncs.get(id) === undefined) {
+    if ((await syncs.look(id)) === undefined) {
       throw new GatewayError("not_found", `No weight sync is called ${id}. GET /api/weight-syncs lists them.`, {
         param: "id",
       });

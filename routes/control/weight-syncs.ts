@@ -235,9 +235,9 @@ export const getWeightSync = defineRoute({
     },
   }),
   scope: "read",
-  handler: (c) => {
+  handler: async (c) => {
     const { id } = c.req.valid("param");
-    const sync = c.get("gateway").syncs.get(id);
+    const sync = await c.get("gateway").syncs.look(id);
     if (sync === undefined) throw unknownSync(id);
     return c.json(sync, 200);
   },
@@ -266,7 +266,7 @@ export const abortWeightSync = defineRoute({
   handler: async (c) => {
     const { id } = c.req.valid("param");
     const { syncs } = c.get("gateway");
-    if (syncs.get(id) === undefined) throw unknownSync(id);
+    if ((await syncs.look(id)) === undefined) throw unknownSync(id);
     return c.json(await syncs.abort(id), 200);
   },
 });

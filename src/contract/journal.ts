@@ -31,6 +31,8 @@ export const ActiveSync = z.object({
   kind: z.enum(["control", "trainer", "refit"]),
   /** Which gateway runs it. */
   owner: z.string(),
+  /** Where that gateway is reached, for people. */
+  at: z.string().nullable().default(null),
   token: z.number().int(),
   mode: z.enum(["abort", "wait", "keep"]),
   /** URLs whose weights it changes, from before the first byte on; empty = nothing is touched yet. */
@@ -45,6 +47,8 @@ export const Head = z.object({
   form: z.literal(FORM),
   /** Grows with every change. */
   rev: z.number().int(),
+  /** Another one: the store had forgotten what was written last, and somebody has put together what was known. */
+  epoch: z.string().default(""),
   published: z.object({ version: WeightVersion, digest: WeightDigest.nullable() }),
   /** Sets of the spool that make up the published version. */
   sets: z.array(SyncId),
@@ -54,6 +58,13 @@ export const Head = z.object({
   recent: z.array(z.object({ seq: z.number().int(), rev: z.number().int() })),
   active: ActiveSync.nullable(),
   servers: z.record(z.string(), ServerNote),
+  /** Servers that were attached or detached while gateways ran, by URL; null: detached. */
+  attached: z
+    .record(
+      z.string(),
+      z.object({ id: z.string(), kind: z.enum(["auto", "vllm", "trl"]), weight: z.number() }).nullable(),
+    )
+    .default({}),
 });
 export type Head = z.infer<typeof Head>;
 
@@ -64,12 +75,17 @@ export type SyncDocument = z.infer<typeof SyncDocument>;
 /** One version of the history. */
 export const VersionDocument = WeightVersionRecord;
 
-/** A gateway that uses the store, as it says itself. */
+/** A gateway that uses the store, as it says itself. Gone when it has not been heard of for a while. */
 export const MemberDocument = z.object({
   id: z.string(),
-  /** `rev` of the head that it has carried out: it sends no requests to the servers touched there. */
+  /** Where it is reached, for people. */
+  at: z.string().nullable(),
+  /** `rev` of the newest head that it has carried out. */
   seen: z.number().int(),
+  /** The sync of another gateway whose servers get no more requests from it. */
+  held: SyncId.nullable(),
 });
+export type MemberDocument = z.infer<typeof MemberDocument>;
 
 /** A key of idempotency. */
 export const ClaimDocument = z.object({

@@ -12,6 +12,8 @@ import type { FleetFacts, Lease, LeaseWishes } from "./types.ts";
 
 /** How long a request waits for a replica that is starting or switching weights; a worker restarts in seconds. */
 const RECOVERY_WAIT_MS = 30_000;
+/** As long a request waits when this gateway has not heard from the others: a store that blinks is back by then. */
+const UNHEARD_WAIT_MS = 1000;
 /** Waiting requests at most: beyond that the fleet has been away for long, and each waiter costs memory. */
 const WAITER_LIMIT = 50_000;
 
@@ -24,6 +26,8 @@ export interface AcquireContext {
   gateClosed(): boolean;
   stopped(): boolean;
   readonly adapters: Pick<AdapterTable, "serves" | "isHeld" | "list" | "get">;
+  /** See `FleetDependencies.unheard`. */
+  unheard(): string | null;
   lease(replica: ReplicaRecord, model: string | undefined): Lease;
 }
 
@@ -116,7 +120,7 @@ export function createAcquirer(context: AcquireContext): Acquirer {
 
   /** The immediate case: nobody has to wait for anything. */
   function acquireNow(asked: LeaseWishes): Lease | undefined {
-    if (context.stopped() || context.gateClosed()) return undefined;
+    if (context.stopped() || context.gateClosed() || context.unheard() !== null) return undefined;
     if (asked.model !== undefined && adapters.isHeld(asked.model)) return undefined;
     const chosen = search(asked, asked.exclude.size > 0);
     return chosen === undefined ? undefined : context.lease(chosen, asked.model);
@@ -127,6 +131,14 @@ export function createAcquirer(context: AcquireContext): Acquirer {
     const lease = acquireNow(asked);
     if (lease !== undefined) return lease;
     if (context.stopped()) throw new GatewayError("draining", "The gateway is shutting down.", { retryAfter: 1 });
+    const unheard = context.unheard();
+    if (unheard !== null) {
+      const error = (): GatewayError => new GatewayError("no_replica", unheard, { retryAfter: 1 });
+      const now = clock.monotonic();
+      const until = (waiter?.since ?? now) + Math.max(asked.waitMilliseconds, UNHEARD_WAIT_MS);
+      if (until <= now) throw error();
+      return { until, error };
+    }
     if (context.gateClosed() || (asked.model !== undefined && adapters.isHeld(asked.model)))
       return { until: Number.POSITIVE_INFINITY, error: () => noReplica(context, asked) };
     return later(asked, waiter);

@@ -33,6 +33,8 @@ export interface FleetDependencies {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly config: FleetConfig;
+  /** Why nothing may be sent to any replica now; null when it may. Asked for every request. */
+  readonly unheard?: () => string | null;
 }
 
 /** The registry that other rooms see, and what only the gateway does with it. */
@@ -48,6 +50,10 @@ export interface FleetManager extends FleetRegistry {
   removeReplica(id: ReplicaId, signal: AbortSignal): Promise<void>;
   /** `draining` takes a replica out of rotation, `ready` puts it back (also out of quarantine). */
   patchReplica(id: string, state: "draining" | "ready"): Replica;
+  /** Another gateway changes its weights (why), or does so no longer (null): independent of what this one does. */
+  setElsewhere(id: string, reason: string | null): void;
+  /** What `unheard` says may have changed. */
+  wake(): void;
   /** Its share under the policy `weighted`. Throws `not_found`. */
   weighReplica(id: string, weight: number): void;
   /** Refuses new leases, lets running ones finish until the signal aborts, stops every engine. Never rejects. */
@@ -82,6 +88,7 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     gateClosed: () => gates > 0,
     stopped: () => stopped,
     adapters,
+    unheard: dependencies.unheard ?? (() => null),
     lease,
   });
 
@@ -136,8 +143,8 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     return found;
   }
 
-  function refuseWhileSyncing({ id, hold }: ReplicaRecord): void {
-    if (hold !== "syncing") return;
+  function refuseWhileSyncing({ id, hold, elsewhere }: ReplicaRecord): void {
+    if (hold !== "syncing" && elsewhere === null) return;
     throw new GatewayError("sync_in_progress", `A weight sync runs on ${id}. Wait for it or DELETE it.`, {
       replica: id,
     });
@@ -267,6 +274,13 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
       changed(replica.id);
       return replica;
     },
+    setElsewhere(id, reason) {
+      const replica = replicas.find((one) => one.id === id);
+      if (replica === undefined || replica.elsewhere === reason) return;
+      replica.setElsewhere(reason);
+      changed(replica.id);
+    },
+    wake: () => acquirer.wake(),
     weighReplica(id, weight) {
       const replica = find(id);
       replica.weight = weight;

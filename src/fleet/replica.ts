@@ -1,7 +1,8 @@
 /**
- * One replica as a mutable record. What the world sees as one state is kept as three independent facts: `health` (can
- * the engine serve?), `hold` (do its weights forbid it?) and `drained` (did an operator take it out of rotation?), so
- * that none can overwrite another: a sync that ends does not put a drained replica back, nor does a restart.
+ * One replica as a mutable record. What the world sees as one state is kept as independent facts: `health` (can the
+ * engine serve?), `hold` (do its weights forbid it?), `elsewhere` (does another gateway change them?) and `drained` (did
+ * an operator take it out of rotation?), so that none can overwrite another: a sync that ends does not put a drained
+ * replica back, nor does a restart.
  */
 import type { ServerState } from "../contract/control/servers.ts";
 import type { ReplicaId, WeightDigest, WeightVersion } from "../contract/ids.ts";
@@ -42,6 +43,7 @@ export class ReplicaRecord implements Replica {
   #health: Health = "starting";
   #hold: Hold | null = null;
   #drained = false;
+  #elsewhere: string | null = null;
 
   constructor(id: ReplicaId, engine: Engine) {
     this.id = id;
@@ -65,7 +67,18 @@ export class ReplicaRecord implements Replica {
   /** Why it takes no requests now; null when it does. */
   get reason(): string | null {
     if (this.state === "ready") return null;
-    return this.lastError === null ? this.state : `${this.state} (${this.lastError})`;
+    const why = this.state === "syncing" ? (this.#elsewhere ?? this.lastError) : this.lastError;
+    return why === null ? this.state : `${this.state} (${why})`;
+  }
+
+  /** What another gateway does with it; null: nothing. */
+  get elsewhere(): string | null {
+    return this.#elsewhere;
+  }
+
+  setElsewhere(reason: string | null): void {
+    this.#elsewhere = reason;
+    this.#derive();
   }
 
   setHealth(health: Health, reason: string | null): void {
@@ -109,6 +122,7 @@ export class ReplicaRecord implements Replica {
     if (this.#hold === "stopped") this.state = "stopped";
     else if (this.#health === "starting") this.state = "starting";
     else if (this.#health === "down") this.state = "unreachable";
+    else if (this.#elsewhere !== null && this.#hold !== "quarantined") this.state = "syncing";
     else this.state = this.#hold ?? (this.#drained ? "draining" : "ready");
   }
 }

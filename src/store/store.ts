@@ -70,6 +70,8 @@ export interface Store {
   list(prefix: string, options?: { readonly limit?: number; readonly after?: string }): Promise<StoreEntry[]>;
   /** undefined when somebody else holds it. `milliseconds`: how long without `renew`. */
   lease(name: string, milliseconds: number): Promise<StoreLease | undefined>;
+  /** For so many milliseconds at least nothing that was written has been forgotten; infinite where that cannot happen. */
+  upFor(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -79,6 +81,8 @@ export interface Cells {
   get(key: string): Promise<string | undefined>;
   transact(checks: readonly StoreCheck[], writes: readonly StoreWrite[]): Promise<boolean>;
   list(prefix: string, limit: number, after: string | undefined): Promise<StoreEntry[]>;
+  /** Absent: nothing is forgotten while this process lives. */
+  upFor?(): Promise<number>;
   close(): Promise<void>;
 }
 

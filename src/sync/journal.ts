@@ -5,6 +5,7 @@
 import type { WeightSync, WeightVersionRecord } from "../contract/control/weight-syncs.ts";
 import type { ReplicaId, SyncId } from "../contract/ids.ts";
 import type { PauseMode } from "../engine/engine.ts";
+import type { GatewayError } from "../errors.ts";
 
 /** What becomes the fleet's. */
 export interface Publication {
@@ -45,6 +46,8 @@ export interface SyncJournal {
   readonly durable: boolean;
   /** The sync of another gateway that runs now. */
   active(): SyncId | null;
+  /** What refuses a sync because of that, naming it and the gateway. */
+  refusal(): GatewayError | null;
   /** Hears what other gateways have done. Throws GatewayError `store_unavailable`. */
   refresh(): Promise<void>;
   /**
@@ -66,5 +69,5 @@ export function createFreeJournal(): SyncJournal {
     publish: nothing,
     end: nothing,
   };
-  return { durable: false, active: () => null, refresh: nothing, begin: async () => turn };
+  return { durable: false, active: () => null, refusal: () => null, refresh: nothing, begin: async () => turn };
 }

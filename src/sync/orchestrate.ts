@@ -33,7 +33,7 @@ export interface SyncPlan {
   readonly onProgress: (replica: ReplicaId, progress: StageProgress) => void;
   /** The first commit is about to be sent: a worker that restarts from now on must load the new weights. */
   readonly onSwitching: () => void;
-  /** No requests run on the participants: the last word before their weights are changed. */
+  /** The last word before the participants are changed; with `abort` their requests still run. */
   readonly beforeSwitch: (signal: AbortSignal) => Promise<void>;
   /** Throws when this sync may not change anything any more; called before every change of a replica. */
   readonly check: () => void;
@@ -187,12 +187,14 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
   const drain = async (): Promise<void> => {
     try {
       await clearLeases();
+      // Paused servers keep what still comes until they are resumed: first nobody must send anything any more.
+      if (plan.mode === "abort") await orAborted(plan.beforeSwitch(work.signal), work.signal);
       if (plan.mode !== "keep") await pauseAll();
       if (plan.mode === "wait") {
         const waitFor = plan.participants.map(({ id }) => id).filter((id) => !frozen.has(id));
         await orAborted(fleet.drained(waitFor, work.signal), work.signal);
       }
-      await orAborted(plan.beforeSwitch(work.signal), work.signal);
+      if (plan.mode !== "abort") await orAborted(plan.beforeSwitch(work.signal), work.signal);
       dispatch({ type: "drained" });
     } catch (error) {
       const replica = error instanceof GatewayError ? error.details.replica : undefined;

@@ -105,13 +105,8 @@ export function createSyncs(options: SyncsOptions): Syncs {
     if (room.reserved) {
       throw new GatewayError("sync_in_progress", "A trainer is just beginning an update. Wait for its end.");
     }
-    const elsewhere = journal.active();
-    if (active === undefined && elsewhere !== null) {
-      throw new GatewayError(
-        "sync_in_progress",
-        `Sync ${elsewhere} is running on another gateway. Wait for it: GET /api/weight-syncs/${elsewhere}.`,
-      );
-    }
+    const elsewhere = active === undefined ? journal.refusal() : null;
+    if (elsewhere !== null) throw elsewhere;
     if (active === undefined) return;
     const { id, version } = active.facts;
     throw new GatewayError(

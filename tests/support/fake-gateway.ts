@@ -254,6 +254,7 @@ export function createFakeGateway(options: FakeOptions = {}): FakeGateway {
     syncs: {
       start: () => Promise.resolve(SYNC),
       get: (id) => (id === SYNC.id ? SYNC : undefined),
+      look: async (id) => (id === SYNC.id ? SYNC : undefined),
       list: () => [SYNC],
       wait: () => Promise.resolve(SYNC),
       abort: (id) => (id === SYNC.id ? Promise.resolve(SYNC) : missing(`sync ${id}`)),

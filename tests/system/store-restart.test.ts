@@ -96,6 +96,6 @@ describe("stores that cannot be used", () => {
     }
     const { code, output } = await cli(["serve", "--port", "0", "--store", "postgres:x"]);
     assert.equal(code, 2);
-    assert.match(output, /--store: must be memory, sqlite:FILE or redis:URL/);
+    assert.match(output, /--store: must be memory, sqlite:FILE or redis:\/\/HOST:PORT/);
   });
 });

@@ -31,7 +31,7 @@ describe("configuration", () => {
     refuses({ prot: 1 }, /prot/);
     refuses({ port: 65_536 }, /--port/);
     refuses({ upstream: ["ftp://a"] }, /--upstream/);
-    refuses({ store: "mongo:x" }, /memory, sqlite:FILE or redis:URL/);
+    refuses({ store: "mongo:x" }, /memory, sqlite:FILE or redis:\/\/HOST:PORT/);
   });
   test("API keys: three forms, unknown scopes refused, the key itself never shown", () => {
     const { apiKey } = parseConfig({ apiKey: ["12345678", "ci=12345678", "ci=12345678:weights+read"] });

@@ -43,8 +43,8 @@ const refusal = async (opening: Promise<unknown>): Promise<string> => {
 
 describe("openStore", () => {
   test("memory; what this runtime has not is refused without showing the address", async () => {
-    assert.equal((await openStore("memory", ports)).facts.durable, false);
-    await assert.rejects(openStore("redis://user:secret@host", { ...ports }), (error: Error) => {
+    assert.equal((await openStore({ store: "memory" }, ports)).facts.durable, false);
+    await assert.rejects(openStore({ store: "redis://user:secret@host" }, ports), (error: Error) => {
       assert.match(error.message, /--store redis: cannot be used on test/);
       assert.ok(!error.message.includes("secret"));
       return true;

@@ -8,12 +8,14 @@ import { GatewayError } from "../../errors.ts";
 export const EMPTY_HEAD: Head = {
   form: FORM,
   rev: 0,
+  epoch: "",
   published: { version: 0 as WeightVersion, digest: null },
   sets: [],
   seq: 0,
   recent: [],
   active: null,
   servers: {},
+  attached: {},
 };
 
 /** Numbers in keys sort like numbers. */

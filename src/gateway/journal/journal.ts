@@ -13,18 +13,23 @@ import type { Clock, Random } from "../../ports.ts";
 import type { Store, StoreLease, StoreWrite } from "../../store/store.ts";
 import { createFreeJournal, type SyncJournal, type TurnKind } from "../../sync/journal.ts";
 import type { Syncs } from "../../sync/syncs.ts";
+import { createFollower, type Follower } from "./follow.ts";
 import { KEY, parseDocument } from "./head.ts";
-import { keyOf, type Notes, watchNotes } from "./notes.ts";
+import { createMembers, type Members, type MembersOptions } from "./members.ts";
+import { keyOf, type Notes, sign, toNote, watchNotes } from "./notes.ts";
 import { type HeadLedger, openHead, withRecent } from "./open-head.ts";
 import type { Recaller } from "./recall.ts";
-import { toInterrupted, toReason, withoutDead } from "./recover.ts";
+import { endDead, readRecords } from "./records.ts";
+import { toReason, withoutDead } from "./recover.ts";
 import { createTurn } from "./turn.ts";
 
 /** The name of the one lease. */
 const LEASE = "sync";
 /** Records of ended syncs that are kept. */
 const KEPT_SYNCS = 1000;
-const PAGE = 500;
+/** A gateway that has the lease writes down its sync within some round trips to the store. */
+const BEGINNING_MS = 2000;
+const BEGINNING_LOOK_MS = 20;
 
 /** What the journal needs. `syncs` is made with the journal, and so comes later. */
 export interface JournalOptions {
@@ -35,6 +40,11 @@ export interface JournalOptions {
   readonly durable: boolean;
   readonly leaseMilliseconds: number;
   readonly syncs: () => Syncs;
+  /** Where this gateway is reached, for people; known when it listens. */
+  readonly at: () => string | null;
+  readonly onLook: MembersOptions["onLook"];
+  /** Servers that were attached or detached at another gateway. */
+  readonly onAttached: (attached: Head["attached"]) => void;
 }
 
 /** The journal, and what the gateway does with it. */
@@ -47,6 +57,10 @@ export interface StoreJournal extends SyncJournal, Recaller {
   watchFenced(): void;
   /** An update of a trainer may be open on it. */
   isLeftOpen(id: string): boolean;
+  /** Why no server may be sent a request now; null when it may. */
+  unheard(): string | null;
+  /** A server was attached here (as that) or detached (null): at the other gateways too. */
+  attached(url: string, as: Head["attached"][string]): Promise<void>;
   readonly store: Store | undefined;
   readonly head: Head | undefined;
   close(): Promise<void>;
@@ -62,41 +76,32 @@ export function createJournal(options: JournalOptions): StoreJournal {
   /** `rev` of the newest record that was read. */
   let readTo = 0;
   let mine: SyncId | null = null;
+  let members: Members | undefined;
+  let follower: Follower | undefined;
+  /** A turn of this gateway is open; the URLs that it has touched. */
+  let turn: Set<string> | undefined;
+  let beginning = false;
 
   const opened = (): { store: Store; ledger: HeadLedger } => {
     if (store !== undefined && ledger !== undefined) return { store, ledger };
     throw new GatewayError("conflict", "The gateway is still starting; no sync can begin yet.");
   };
 
+  const isForeign = (): boolean => ledger?.head.active != null && ledger.head.active.owner !== owner;
   const isTouched = (key: string): boolean => ledger?.head.active?.touched.includes(key) === true;
 
-  async function readAll(from: Store): Promise<void> {
-    for (const [prefix, take] of [
-      [
-        KEY.versions,
-        (key: string, text: string) => syncs().learn(parseDocument(VersionDocument, key, text, from.facts.place)),
-      ],
-      [
-        KEY.syncs,
-        (key: string, text: string) => syncs().follow(parseDocument(SyncDocument, key, text, from.facts.place).sync),
-      ],
-    ] as const) {
-      let after: string | undefined;
-      for (;;) {
-        const page = await from.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-        for (const { key, value } of page) take(key, value);
-        if (page.length < PAGE) break;
-        after = page.at(-1)?.key;
-      }
-    }
-  }
-
-  /** Hears what is new in a head: records first, so that whoever sees a version finds its sync. */
+  /** Hears what is new in a head: fences at once, then records, so that whoever sees a version finds its sync. */
   async function onHead(head: Head): Promise<void> {
     const from = store;
     if (from === undefined) return;
+    follower?.hear(head);
+    for (const [key, note] of Object.entries(head.servers)) {
+      // Of those that a sync of ours has touched it is heard when that has ended.
+      if (turn?.has(key) === true || !(notes?.heard(key, note) ?? false)) continue;
+      if (!isTouched(key)) follower?.believe(key);
+    }
+    options.onAttached(head.attached);
     const news = head.recent.filter(({ rev }) => rev > readTo);
-    readTo = head.rev;
     for (const { seq } of news) {
       const key = KEY.sync(seq);
       const text = await from.get(key);
@@ -110,31 +115,32 @@ export function createJournal(options: JournalOptions): StoreJournal {
       const text = await from.get(key);
       if (text !== undefined) syncs().learn(parseDocument(VersionDocument, key, text, from.facts.place));
     }
-    for (const [key, note] of Object.entries(head.servers)) notes?.heard(key, note);
+    readTo = head.rev;
   }
 
-  /** The record of a dead gateway's sync, and the writes that end it. */
-  async function endDead(head: Head): Promise<readonly StoreWrite[]> {
-    const { active } = head;
-    if (active === null || active.kind === "refit") return [];
-    for (const { seq } of head.recent.toReversed()) {
-      const text = await opened().store.get(KEY.sync(seq));
-      if (text === undefined) continue;
-      const found = parseDocument(SyncDocument, KEY.sync(seq), text, opened().store.facts.place);
-      if (found.sync.id !== active.id) continue;
-      const reason = toReason(active, found.sync.phase);
-      const sync = toInterrupted(found.sync, active, reason, clock.now());
-      return [{ key: KEY.sync(seq), value: JSON.stringify({ seq, sync }) }];
+  /** A turn of ours is over: what others have done since is heard now. */
+  async function endTurn(): Promise<void> {
+    const touched = turn ?? new Set();
+    turn = undefined;
+    if (ledger === undefined) return;
+    const { head } = ledger;
+    follower?.hear(head);
+    for (const key of touched) {
+      const note = head.servers[key];
+      if (note === undefined || isTouched(key)) continue;
+      notes?.heard(key, note);
+      const replica = fleet.replicas().find((one) => keyOf(one) === key);
+      const here = replica === undefined ? null : toNote(replica);
+      if (here !== null && sign(here) !== sign(note)) follower?.believe(key);
     }
-    return [];
   }
 
   /** The lease is ours: whoever ran a sync before is dead, or has lost it. */
   async function recover(lease: StoreLease | undefined): Promise<void> {
-    const { ledger } = opened();
+    const { store, ledger } = opened();
     const { active } = ledger.head;
     if (active === null) return;
-    const writes = await endDead(ledger.head);
+    const writes = await endDead(store, ledger.head, clock.now());
     const phase = writes.length === 0 ? "switch" : "";
     await ledger.change((head) => {
       if (head.active?.id !== active.id) return null;
@@ -153,20 +159,54 @@ export function createJournal(options: JournalOptions): StoreJournal {
     log.warn("a weight sync was left unfinished by a gateway that ended", { sync: active.id, servers: active.touched });
   }
 
-  async function acquire(sync: WeightSync): Promise<StoreLease | undefined> {
-    const { store, ledger } = opened();
-    if (!store.facts.shared) return undefined;
-    const lease = await store.lease(LEASE, leaseMilliseconds);
-    if (lease !== undefined) return lease;
-    await ledger.refresh();
-    const running = ledger.head.active?.id;
-    throw new GatewayError(
+  /** What refuses a sync while another gateway has the right; null when it seems to be free. */
+  function refusal(): GatewayError | null {
+    const running = ledger?.head.active ?? null;
+    if (running === null || running.owner === owner) return null;
+    const where = running.at === null ? "another gateway" : `the gateway at ${running.at}`;
+    return new GatewayError(
       "sync_in_progress",
-      running === undefined || running === sync.id
-        ? "Another gateway is just beginning or ending a weight sync. Send the request again in a moment."
-        : `Sync ${running} is running on another gateway. Wait for it: GET /api/weight-syncs/${running}.`,
+      running.kind === "refit"
+        ? `Weights are being loaded into ${running.touched.join(", ") || "a server"} by ${where} (${running.id}). Wait for it.`
+        : `Sync ${running.id} is running on ${where}. Wait for it: GET /api/weight-syncs/${running.id}.`,
       { retryAfter: 1 },
     );
+  }
+
+  async function acquire(): Promise<StoreLease | undefined> {
+    const { store, ledger } = opened();
+    if (!store.facts.shared) return undefined;
+    const until = clock.monotonic() + BEGINNING_MS;
+    for (;;) {
+      const lease = await store.lease(LEASE, leaseMilliseconds);
+      if (lease !== undefined) return lease;
+      await ledger.refresh();
+      const refused = refusal();
+      if (refused !== null) throw refused;
+      // Its sync is being written down, or has just ended.
+      if (clock.monotonic() >= until) {
+        throw new GatewayError(
+          "sync_in_progress",
+          "Another gateway is just beginning or ending a weight sync. Send the request again in a moment.",
+          { retryAfter: 1 },
+        );
+      }
+      await new Promise<void>((resolve) => clock.timer(BEGINNING_LOOK_MS, resolve));
+    }
+  }
+
+  /** A gateway that ended in the middle of a sync: whoever gets its lease says so and fences what it had touched. */
+  async function reap(): Promise<void> {
+    const { store, ledger } = opened();
+    if (turn !== undefined || beginning || ledger.head.active === null) return;
+    const lease = await store.lease(LEASE, leaseMilliseconds);
+    if (lease === undefined) return;
+    try {
+      await ledger.refresh();
+      await recover(lease);
+    } finally {
+      await lease.release();
+    }
   }
 
   const free = createFreeJournal();
@@ -174,9 +214,11 @@ export function createJournal(options: JournalOptions): StoreJournal {
   async function begin(sync: WeightSync, kind: TurnKind) {
     if (!durable) return free.begin(sync, kind);
     const { store, ledger } = opened();
-    const asked = clock.monotonic();
-    const lease = await acquire(sync);
+    beginning = true;
+    let lease: StoreLease | undefined;
     try {
+      const asked = clock.monotonic();
+      lease = await acquire();
       await ledger.refresh();
       await recover(lease);
       let seq = 0;
@@ -192,7 +234,8 @@ export function createJournal(options: JournalOptions): StoreJournal {
           );
         }
         seq = kind === "refit" ? head.seq : head.seq + 1;
-        const active = { id, kind, owner, token: lease?.token ?? 0, mode, touched: [], touchedAt: null };
+        const token = lease?.token ?? 0;
+        const active = { id, kind, owner, at: options.at(), token, mode, touched: [], touchedAt: null };
         const writes: StoreWrite[] = [
           { key: KEY.sync(seq), value: JSON.stringify({ seq, sync }) },
           ...(seq > KEPT_SYNCS ? [{ key: KEY.sync(seq - KEPT_SYNCS), value: null }] : []),
@@ -200,18 +243,53 @@ export function createJournal(options: JournalOptions): StoreJournal {
         const recent = kind === "refit" ? head.recent : withRecent(head, seq);
         return { head: { ...head, seq, active, recent }, ...(kind === "refit" ? {} : { writes }) };
       }, lease?.check);
+      turn = new Set();
       return createTurn({
         ...{ ledger, store, fleet, clock, log, lease, leaseMilliseconds, asked, seq, kind, sync },
-        seenByAll: async () => undefined,
+        onTouch: (keys) => {
+          for (const key of keys) turn?.add(key);
+        },
+        seenByAll: async (rev, signal) => members?.seenByAll(id, rev, signal),
         onEnd: () => {
           if (mine === id) mine = null;
+          return endTurn();
         },
       });
     } catch (error) {
       if (mine === sync.id) mine = null;
       await lease?.release().catch(() => undefined);
       throw error;
+    } finally {
+      beginning = false;
     }
+  }
+
+  /** The store is shared: this gateway follows the others, and they can rely on it. */
+  async function join(store: Store, ledger: HeadLedger): Promise<void> {
+    follower = createFollower({
+      ...{ fleet, clock, log, owner },
+      isBusy: () => turn !== undefined,
+      isOwn: (key) => turn?.has(key) === true,
+      async useSets(sets) {
+        const lost = await syncs().useSets(sets, false);
+        if (lost !== null) log.warn("the published weights are not here", { reason: lost });
+      },
+      watchFenced: (id) => syncs().watchFenced(id),
+      onCarried: () => members?.wake(),
+    });
+    members = createMembers({
+      ...{ store, ledger, clock, log, owner, leaseMilliseconds },
+      at: options.at,
+      carried: () => follower?.carried ?? { seen: 0, held: null },
+      async onRound() {
+        notes?.retry();
+        await reap();
+      },
+      onHeard: fleet.wake,
+      onLook: options.onLook,
+    });
+    follower.hear(ledger.head);
+    await members.start();
   }
 
   const fencedAtStart = new Set<string>();
@@ -224,25 +302,31 @@ export function createJournal(options: JournalOptions): StoreJournal {
     get head() {
       return ledger?.head;
     },
-    active() {
-      const active = ledger?.head.active ?? null;
-      return active === null || active.owner === owner ? null : active.id;
-    },
+    active: () => (isForeign() ? (ledger?.head.active?.id ?? null) : null),
+    refusal,
     refresh: async () => ledger?.refresh(),
     begin,
     async open(opening) {
       store = opening;
       if (!durable) return;
-      await readAll(opening);
-      ledger = await openHead(opening, onHead);
+      await readRecords(opening, syncs());
+      ledger = await openHead(opening, random.uuid, onHead);
       readTo = ledger.head.rev;
-      if (!opening.facts.shared) await recover(undefined);
+      const { shared } = opening.facts;
+      if (!shared) await recover(undefined);
       const { published, sets } = ledger.head;
       if (published.version > 0 || published.digest !== null) fleet.publish(published.version, published.digest);
-      const lost = await syncs().useSets(sets, !opening.facts.shared);
+      const lost = await syncs().useSets(sets, !shared);
       if (lost !== null)
         log.warn("the published weights are not here any more", { weight_version: published.version, reason: lost });
-      notes = watchNotes({ fleet, clock, log, ledger, skip: isTouched });
+      const overtake = (key: string): void => {
+        const note = ledger?.head.servers[key];
+        if (note !== undefined) notes?.heard(key, note);
+        follower?.believe(key);
+      };
+      notes = watchNotes({ fleet, clock, log, ledger, skip: isTouched, overtake });
+      for (const [key, note] of Object.entries(ledger.head.servers)) notes.heard(key, note);
+      if (shared) await join(opening, ledger);
       await onHead(ledger.head);
     },
     async recordStart() {
@@ -273,8 +357,19 @@ export function createJournal(options: JournalOptions): StoreJournal {
       const key = replica === undefined ? null : keyOf(replica);
       return key !== null && ledger?.head.servers[key]?.open === true;
     },
+    unheard() {
+      if (!durable) return null;
+      if (store === undefined) return "The gateway is still starting.";
+      return members?.unheard() ?? null;
+    },
+    async attached(url, as) {
+      if (!durable || store?.facts.shared !== true) return;
+      await opened().ledger.change((head) => ({ head: { ...head, attached: { ...head.attached, [url]: as } } }));
+    },
     async close() {
       notes?.stop();
+      follower?.stop();
+      await members?.stop();
       await store?.close();
     },
   };

@@ -38,13 +38,16 @@ export async function withIdentity(
   return { ...note, identity: found ?? null };
 }
 
-const sign = (note: Omit<ServerNote, "identity">): string =>
+/** What of a note counts: that it changed. */
+export const sign = (note: Omit<ServerNote, "identity">): string =>
   JSON.stringify([note.version, note.digest, note.fence !== null]);
 
 /** Keeps the notes true. */
 export interface Notes {
-  /** This is what the store says of it: it need not be written again. */
-  heard(key: string, note: ServerNote): void;
+  /** This is what the store says of it: it need not be written again. True when that is news. */
+  heard(key: string, note: ServerNote): boolean;
+  /** The store answers: what could not be written is written now. */
+  retry(): void;
   stop(): void;
 }
 
@@ -55,45 +58,74 @@ export function watchNotes(options: {
   readonly log: Logger;
   readonly ledger: HeadLedger;
   readonly skip: (key: string) => boolean;
+  /** Another gateway has found out something about it meanwhile. */
+  readonly overtake: (key: string) => void;
 }): Notes {
-  const { fleet, clock, log, ledger, skip } = options;
-  /** What the store is known to say, or was last asked to. */
+  const { fleet, clock, log, ledger, skip, overtake } = options;
+  /** What the store was last heard to say. */
   const known = new Map<string, string>();
   const pending = new Set<string>();
+  /** Being written, or not written yet because the store was away: here it is known better than there. */
+  const owed = new Set<string>();
 
   async function write(id: ReplicaId, key: string): Promise<void> {
     const replica = fleet.replica(id);
     const now = replica === undefined ? null : toNote(replica);
-    if (replica === undefined || now === null || skip(key) || known.get(key) === sign(now)) return;
+    if (replica === undefined || now === null || skip(key) || known.get(key) === sign(now))
+      return void owed.delete(key);
+    owed.add(key);
     const note = await withIdentity(clock, replica, now);
-    known.set(key, sign(now));
+    const before = known.get(key);
+    let overtaken = false;
     await ledger.change((head) => {
+      const there = head.servers[key];
+      // Another gateway has found out something since; what is known here must not undo it. A fence always counts.
+      overtaken = note.fence === null && there !== undefined && before !== undefined && sign(there) !== before;
+      if (overtaken) return null;
       // An older gateway's fence is lifted only by what happened here since.
-      const { open = false } = head.servers[key] ?? {};
-      return { head: { ...head, servers: { ...head.servers, [key]: { ...note, open: note.fence !== null && open } } } };
+      const open = note.fence !== null && there?.open === true;
+      return { head: { ...head, servers: { ...head.servers, [key]: { ...note, open } } } };
+    });
+    owed.delete(key);
+    if (overtaken) overtake(key);
+    else known.set(key, sign(now));
+  }
+
+  function attempt(id: ReplicaId, key: string): void {
+    if (pending.has(key)) return;
+    pending.add(key);
+    // Several changes in one turn of the event loop are one.
+    queueMicrotask(() => {
+      write(id, key)
+        .catch((error: unknown) =>
+          log.warn("store: what a server holds could not be written down", { replica: id, error }),
+        )
+        .finally(() => pending.delete(key));
     });
   }
 
   const unsubscribe = fleet.subscribe((id) => {
     const replica = id === null ? undefined : fleet.replica(id);
     const key = replica === undefined ? null : keyOf(replica);
-    if (replica === undefined || key === null || pending.has(key)) return;
+    if (replica === undefined || key === null) return;
     const now = toNote(replica);
-    if (now === null || skip(key) || known.get(key) === sign(now)) return;
-    pending.add(key);
-    // Several changes in one turn of the event loop are one.
-    queueMicrotask(() => {
-      pending.delete(key);
-      write(replica.id, key).catch((error: unknown) => {
-        known.delete(key);
-        log.warn("store: what a server holds could not be written down", { replica: replica.id, error });
-      });
-    });
+    if (now !== null && !skip(key) && known.get(key) !== sign(now)) attempt(replica.id, key);
   });
 
   return {
+    retry() {
+      for (const key of owed) {
+        const replica = fleet.replicas().find((one) => keyOf(one) === key);
+        if (replica === undefined) owed.delete(key);
+        else attempt(replica.id, key);
+      }
+    },
     heard(key, note) {
-      known.set(key, sign(note));
+      if (owed.has(key)) return false;
+      const now = sign(note);
+      const news = known.get(key) !== now;
+      known.set(key, now);
+      return news;
     },
     stop: unsubscribe,
   };

@@ -7,6 +7,7 @@ import { Head } from "../../contract/journal.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Store, StoreCheck, StoreWrite } from "../../store/store.ts";
 import { EMPTY_HEAD, KEY, parseDocument } from "./head.ts";
+import { mergeHeads } from "./merge-heads.ts";
 
 /** Others write a few times a second at most: more failures in a row than this are no race. */
 const TRIES = 32;
@@ -31,32 +32,49 @@ export const withRecent = (head: Head, seq: number): Head["recent"] => [
   { seq, rev: head.rev + 1 },
 ];
 
-/** Reads the head of a store, or makes the first. `onHead` hears every new one, once, in order. */
-export async function openHead(store: Store, onHead: (head: Head) => Promise<void> | void): Promise<HeadLedger> {
+/** Reads the head of a store, or makes the first. `onHead` hears every new one, in order, until it does not reject. */
+export async function openHead(
+  store: Store,
+  newEpoch: () => string,
+  onHead: (head: Head) => Promise<void> | void,
+): Promise<HeadLedger> {
   let text: string | undefined;
   let head = EMPTY_HEAD;
   let queue: Promise<unknown> = Promise.resolve();
-
-  /** The store knows less than this gateway: it lost its data. What is known here is written down again. */
+  /** The newest head has been heard to its end. */
+  let heard = true;
+  /** The store knew less than this gateway: what is known here is to be written down again. */
   let forgotten = false;
+
+  async function hear(): Promise<void> {
+    heard = false;
+    await onHead(head);
+    heard = true;
+  }
 
   async function read(): Promise<void> {
     const found = await store.get(KEY.head);
-    if (found === text) return;
-    const parsed = found === undefined ? EMPTY_HEAD : parseDocument(Head, KEY.head, found, store.facts.place);
-    text = found;
-    // Versions only grow, whatever a store that was restarted says.
-    forgotten = parsed.published.version < head.published.version || (found === undefined && head.rev > 0);
-    const { published, sets } = head;
-    head = found === undefined ? head : forgotten ? { ...parsed, published, sets } : parsed;
-    await onHead(head);
+    if (found !== text || forgotten) {
+      const parsed = found === undefined ? EMPTY_HEAD : parseDocument(Head, KEY.head, found, store.facts.place);
+      text = found;
+      if (parsed.rev < head.rev) {
+        forgotten = true;
+        head = { ...mergeHeads(head, parsed), epoch: newEpoch() };
+      } else {
+        forgotten = false;
+        const merged = parsed.epoch === head.epoch || head.rev === 0 ? parsed : mergeHeads(head, parsed);
+        // Somebody else has put together what was known, but did not know all.
+        forgotten = merged !== parsed && JSON.stringify(merged) !== JSON.stringify(parsed);
+        head = merged;
+      }
+      heard = false;
+    }
+    if (!heard) await hear();
   }
 
   async function readAndMend(): Promise<void> {
     await read();
-    if (forgotten)
-      await write((now) => ({ head: { ...now, active: text === undefined ? null : now.active } }), undefined);
-    forgotten = false;
+    if (forgotten) await write((now) => ({ head: now }), undefined);
   }
 
   async function write(change: Change, lease: StoreCheck | undefined): Promise<Head> {
@@ -72,7 +90,9 @@ export async function openHead(store: Store, onHead: (head: Head) => Promise<voi
       if (done) {
         text = value;
         head = next;
-        await onHead(head);
+        forgotten = false;
+        // It is written; what could not be heard now is heard with the next look.
+        await hear().catch(() => undefined);
         return head;
       }
       const before = text;

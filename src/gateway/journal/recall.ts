@@ -22,11 +22,15 @@ const toInstance = (identity: TransferIdentity | null) => ({
   label: identity?.label ?? null,
 });
 
+/** True when the note is surely said of another process than the one that answers now. */
+export const isOtherProcess = (note: ServerNote, now: TransferIdentity | null): boolean =>
+  note.identity !== null && isOtherInstance(toInstance(note.identity), toInstance(now));
+
 /** @param fresh what a server that nobody has changed holds. */
 export function toBelief(note: ServerNote, now: TransferIdentity | null, fresh: Belief): Belief {
   const before = toInstance(note.identity);
   const found = toInstance(now);
-  if (note.identity !== null && isOtherInstance(before, found)) return fresh;
+  if (isOtherProcess(note, now)) return fresh;
   if (note.fence !== null) return { version: null, digest: null, fence: note.fence };
   if (note.version === null) return { version: null, digest: null, fence: "What it holds is unknown." };
   if (isSameInstance(before, found) || note.version === fresh.version) return { ...note, fence: null };

@@ -40,7 +40,10 @@ export interface TurnOptions {
   readonly sync: WeightSync;
   /** Resolves when every other gateway has seen this head. */
   readonly seenByAll: (rev: number, signal: AbortSignal) => Promise<void>;
-  readonly onEnd: () => void;
+  /** From here on these servers' weights are this turn's. */
+  readonly onTouch: (keys: readonly string[]) => void;
+  /** Everything is written, or cannot be any more. */
+  readonly onEnd: () => Promise<void>;
 }
 
 /** What of a sync is worth a write: progress is not. */
@@ -148,6 +151,7 @@ export function createTurn(options: TurnOptions): SyncTurn {
         return (replica === undefined ? null : keyOf(replica)) ?? [];
       });
       touched = replicas;
+      options.onTouch(keys);
       if (keys.length === 0) return;
       let rev = 0;
       await insist((head) => {
@@ -220,7 +224,7 @@ export function createTurn(options: TurnOptions): SyncTurn {
       renewal?.cancel();
       expiry?.cancel();
       await lease?.release().catch(() => undefined);
-      options.onEnd();
+      await options.onEnd();
     },
   };
 }

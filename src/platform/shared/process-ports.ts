@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { Clock, Fetch, Ports, Sha256 } from "../../ports.ts";
+import { openConnection } from "./connect.ts";
 import { createFiles } from "./files.ts";
 import { createSpawn } from "./spawn.ts";
 import { openDatabase } from "./sqlite.ts";
@@ -50,5 +51,6 @@ export function createProcessPorts(own: {
     spawn: createSpawn(own.toArguments),
     temporaryDirectory: tmpdir(),
     openDatabase,
+    openConnection,
   };
 }
