@@ -27,6 +27,7 @@ import { createWeights, kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts
 import { startReplicas } from "./gateway/start.ts";
 import { createStreamWatch } from "./gateway/stream-watch.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
+import { startTidy } from "./gateway/tidy.ts";
 import { createWeightOffers } from "./gateway/weight-offers.ts";
 import type { Gateway, ModelCard } from "./gateway-types.ts";
 import { createLogger } from "./observe/log.ts";
@@ -79,6 +80,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const specs = toSpecs(config, ports);
   const { clock } = ports;
   const started = Math.floor(clock.now() / 1000);
+  let untidy = (): void => {};
   let draining = false;
   let paused = false;
   let listening: string | null = null;
@@ -202,6 +204,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       if (url !== undefined) offers.listening(url);
       listening = url ?? null;
       await journal.open(await openStore(config, ports));
+      if (specs.some(({ kind }) => kind === "embedded")) untidy = startTidy(ports);
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
       await startReplicas({ fleet, clock, specs, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
       await journal.recordStart();
@@ -215,6 +218,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       const timer = clock.timer(config.drainTimeout * 1000, () =>
         grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
       );
+      untidy();
       await bridge?.close();
       adapters.stop();
       await leases.stop();

