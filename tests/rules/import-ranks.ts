@@ -116,7 +116,7 @@ export const ROOMS: readonly Room[] = [
     name: "platform",
     files: /^src\/platform\//,
     rooms: [...PURE, GATEWAY_TYPES, "worker platform", "gateway", "app"],
-    packages: ["node:", "@hono/node-server", "undici"],
+    packages: ["node:", "bun:", "@hono/node-server", "undici"],
   },
   { name: "cli", files: /^src\/cli\//, rooms: [...COMMON, "platform"], packages: ["node:", "yaml", "zod"] },
 ];
@@ -130,7 +130,7 @@ const TABLE = /^routes\/(mod|[a-z]+\/mod)\.ts$/;
 const roomOf = (path: string): Room | undefined => ROOMS.find(({ files }) => files.test(path));
 
 const packageOf = (specifier: string): string => {
-  if (specifier.startsWith("node:")) return "node:";
+  for (const scheme of ["node:", "bun:"]) if (specifier.startsWith(scheme)) return scheme;
   const parts = specifier.split("/");
   return specifier.startsWith("@") ? parts.slice(0, 2).join("/") : parts[0]!;
 };
