@@ -1,5 +1,6 @@
 /** Log probabilities of one row of logits: of a token, its rank and the best others. Reads only. */
 import type { RawLogprobs } from "./batch-types.ts";
+import { sumExp } from "./exp-sum.ts";
 import { largestIndices } from "./select.ts";
 
 /** log Σ exp(x), in double precision; −Infinity where nothing is finite. */
@@ -7,12 +8,7 @@ export function logSumExp(logits: Float32Array): number {
   let max = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < logits.length; index++) if (logits[index]! > max) max = logits[index]!;
   if (max === Number.NEGATIVE_INFINITY) return max;
-  let sum = 0;
-  for (let index = 0; index < logits.length; index++) {
-    const value = logits[index]!;
-    if (value > Number.NEGATIVE_INFINITY) sum += Math.exp(value - max);
-  }
-  return max + Math.log(sum);
+  return max + Math.log(sumExp(logits, max));
 }
 
 /**

@@ -4,7 +4,7 @@
  * with `rawLogprobs` of the row as it came.
  */
 import type { RawLogprobs, ResolvedSampling } from "./batch-types.ts";
-import { applyFilters, GREEDY_TEMPERATURE } from "./filters.ts";
+import { chooseSurvivors, GREEDY_TEMPERATURE, type Survivors, writeSurvivors } from "./filters.ts";
 import { toRawLogprobs } from "./logprobs.ts";
 import { applyProcessors, hasProcessors, type TokenHistory } from "./processors.ts";
 import { drawUniform } from "./random.ts";
@@ -16,38 +16,20 @@ export interface Sampled {
   readonly logprobs: RawLogprobs | null;
 }
 
-/** exp(logit − max) of the row being drawn from; grows to the vocabulary once. */
-let weights = new Float64Array();
-
-interface Drawn {
-  readonly tokenId: number;
-  /** log Σ exp(logit). */
-  readonly normalizer: number;
-}
-
-/** Inverse of the cumulative distribution at `uniform`; at least one logit is finite. */
-function drawToken(logits: Float32Array, uniform: number): Drawn {
-  if (weights.length < logits.length) weights = new Float64Array(logits.length);
-  const max = logits[argmax(logits)]!;
-  let total = 0;
-  for (let index = 0; index < logits.length; index++) {
-    const value = logits[index]!;
-    const weight = value > Number.NEGATIVE_INFINITY ? Math.exp(value - max) : 0;
-    weights[index] = weight;
-    total += weight;
-  }
-  const normalizer = max + Math.log(total);
+/** Inverse of the cumulative distribution at `uniform`. */
+function drawToken({ count, ids, weights, total }: Survivors, uniform: number, best: number): number {
   let left = uniform * total;
-  let last = 0;
-  for (let index = 0; index < logits.length; index++) {
-    const weight = weights[index]!;
+  // Rounding may leave a crumb of the mass over: it belongs to the last candidate.
+  let last = -1;
+  for (let at = 0; at < count; at++) {
+    const weight = weights[at]!;
     if (weight === 0) continue;
-    last = index;
+    last = at;
     left -= weight;
-    if (left < 0) return { tokenId: index, normalizer };
+    if (left < 0) break;
   }
-  // Rounding left a crumb of the mass over: it belongs to the last candidate.
-  return { tokenId: last, normalizer };
+  if (last < 0) return best;
+  return ids === null ? last : ids[last]!;
 }
 
 /**
@@ -71,9 +53,11 @@ export function sampleToken(
   if (sampling.temperature < GREEDY_TEMPERATURE) {
     return { tokenId: best, logprobs: wanted ? toRawLogprobs(raw ?? logits, best, sampling.logprobs) : null };
   }
-  applyFilters(logits, sampling);
-  const { tokenId, normalizer } = drawToken(logits, drawUniform(sampling.seed, sample, history.outputIds.length));
+  const survivors = chooseSurvivors(logits, sampling, best);
+  const tokenId = drawToken(survivors, drawUniform(sampling.seed, sample, history.outputIds.length), best);
   if (!wanted) return { tokenId, logprobs: null };
   if (raw !== null) return { tokenId, logprobs: toRawLogprobs(raw, tokenId, sampling.logprobs) };
+  writeSurvivors(survivors, logits);
+  const normalizer = survivors.max + Math.log(survivors.total);
   return { tokenId, logprobs: toRawLogprobs(logits, tokenId, sampling.logprobs, normalizer) };
 }

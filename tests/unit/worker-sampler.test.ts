@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { ResolvedSampling } from "../../src/worker/batch-types.ts";
+import { sumExp, writeExp } from "../../src/worker/exp-sum.ts";
 import { applyFilters, GREEDY_TEMPERATURE } from "../../src/worker/filters.ts";
 import { toRawLogprobs } from "../../src/worker/logprobs.ts";
 import { applyProcessors, type TokenHistory } from "../../src/worker/processors.ts";
@@ -187,6 +188,109 @@ describe("selection", () => {
         const survivors = [...row.keys()].filter((id) => row[id]! > Number.NEGATIVE_INFINITY);
         assert.deepEqual(new Set(survivors), kept);
       }),
+    );
+  });
+
+  test("the k-th largest of long rows, whatever k: negative numbers, both zeros, NaN and infinities among them", () => {
+    const value = fc.oneof(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(0, -0, Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1.5, -1.5),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 300, maxLength: 900 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (values, share) => {
+          const row = Float32Array.from(values);
+          const sorted = [...row]
+            .map((each) => (Number.isNaN(each) ? Number.NEGATIVE_INFINITY : each))
+            .sort((a, b) => b - a);
+          for (const k of [1 + Math.floor(share * (row.length - 1)), 256, 257])
+            assert.ok(kthLargest(row, k) === sorted[k - 1], `k = ${k}`);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("temperature, min_p, top_k and top_p together keep what their definitions keep, one after the other", () => {
+    const logit = fc.oneof(
+      fc.float({ min: -30, max: 30, noNaN: true }),
+      fc.constantFrom(0, -0, 2, 2.5, Number.NEGATIVE_INFINITY),
+    );
+    const settings = fc.record({
+      temperature: fc.constantFrom(0.01, 0.3, 0.7, 1, 1.3, 5),
+      minP: fc.constantFrom(0, 0, 0.001, 0.1, 1),
+      topK: fc.constantFrom(0, 0, 1, 3, 40, 300),
+      topP: fc.constantFrom(1, 1, 0.999, 0.9, 0.5, 0.001),
+    });
+    fc.assert(
+      fc.property(fc.array(logit, { minLength: 1, maxLength: 400 }), settings, (values, wanted) => {
+        const row = Float32Array.from(values);
+        if (argmax(row) < 0) return;
+        const scaled = row.map((each) => each / Math.max(0.01, wanted.temperature));
+        const max = Math.max(...scaled);
+        let ids = [...scaled.keys()].filter((id) => scaled[id]! > Number.NEGATIVE_INFINITY);
+        // Where the definition itself is within rounding of its cut, either side is right.
+        const near = new Set(
+          ids.filter((id) => Math.abs(Math.exp(scaled[id]! - max) - wanted.minP) < 1e-9 * wanted.minP),
+        );
+        if (wanted.minP > 0) ids = ids.filter((id) => near.has(id) || Math.exp(scaled[id]! - max) >= wanted.minP);
+        if (wanted.topK > 0 && wanted.topK < row.length) {
+          const cut = ids.map((id) => scaled[id]!).sort((a, b) => b - a)[Math.min(ids.length, wanted.topK) - 1]!;
+          ids = ids.filter((id) => scaled[id]! >= cut);
+        }
+        if (wanted.topP < 1) {
+          const total = ids.reduce((mass, id) => mass + Math.exp(scaled[id]! - max), 0);
+          let before = 0;
+          const kept: number[] = [];
+          for (const id of ids.toSorted((a, b) => scaled[b]! - scaled[a]! || b - a)) {
+            if (Math.abs(before / total - wanted.topP) < 1e-9) near.add(id);
+            if (kept.length > 0 && before / total >= wanted.topP) break;
+            kept.push(id);
+            before += Math.exp(scaled[id]! - max);
+          }
+          ids = kept.sort((a, b) => a - b);
+        }
+        const got = row.slice();
+        applyFilters(got, sampling(wanted));
+        const survivors = [...got.keys()].filter((id) => got[id]! > Number.NEGATIVE_INFINITY);
+        if (near.size === 0) assert.deepEqual(survivors, ids);
+        for (const id of survivors) assert.ok(got[id] === scaled[id]);
+        const drawn = sampleToken(
+          row.slice(),
+          sampling({ ...wanted, seed: values.length }),
+          toHistory({ prompt_token_ids: [], output_token_ids: [] }),
+          0,
+        );
+        assert.ok(survivors.includes(drawn!.tokenId));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("sums of exponentials are those of Math.exp, from 0 down to where nothing is left", () => {
+    const below = fc.array(fc.float({ min: -720, max: 0, noNaN: true }), { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(below, fc.constantFrom(1, 0.5), (values, divisor) => {
+        const row = Float32Array.from(values, (value) => value * divisor);
+        const target = new Float64Array(row.length);
+        const total = writeExp(row, row.length, divisor, 0, target);
+        for (const [at, value] of row.entries()) {
+          assert.equal(value, Math.fround(Math.fround(values[at]! * divisor) / divisor));
+          if (value > -700) close(target[at]! / Math.exp(value), 1, 1e-10, `e^${value}`);
+          else assert.equal(target[at], 0);
+        }
+        assert.equal(
+          total,
+          target.reduce((mass, weight) => mass + weight, 0),
+        );
+        assert.equal(sumExp(row, 0), total);
+      }),
+    );
+    assert.equal(
+      writeExp(new Float32Array([Number.NaN, Number.NEGATIVE_INFINITY, 0]), 3, 1, 0, new Float64Array(3)),
+      1,
     );
   });
 
