@@ -147,6 +147,67 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     [{ oneOf: [{ type: "integer" }, { type: "number", minimum: 2 }] }, [1, -5], [3]],
     [{ type: "string", oneOf: [{ minLength: 2 }, { maxLength: 4 }] }, ["a", "abcde"], ["abc"]],
   ],
+  strings: [
+    [{ type: "string", pattern: "^(ab)+$", minLength: 3, maxLength: 5 }, ["abab"], ["ab", "ababab"]],
+    [
+      { type: "string", format: "email", pattern: "^[a-z.]+@example\\.com$" },
+      ["a.b@example.com"],
+      ["A@example.com", "a@b.com", ".@example.com"],
+    ],
+    [{ allOf: [{ type: "string", pattern: "^a" + ".*$" }, { pattern: "^.*b$" }] }, ["ab", "axb"], ["a", "b", "ba"]],
+    [
+      { type: "string", format: "uuid", pattern: "^1" + ".*$", not: { const: "x" } },
+      ["12345678-1234-4123-8123-123456789abc"],
+      ["22345678-1234-4123-8123-123456789abc"],
+    ],
+    [{ type: "string", maxLength: 3, not: { enum: ["abc", ""] } }, ["ab", "abd"], ["abc", "", "abcd"]],
+    [{ type: "string", format: "something of ours" }, ["a", ""], [1]],
+    [{ type: "string", enum: ["ab", "b"], allOf: [{ pattern: "a" }, { pattern: "b" }] }, ["ab"], ["b"]],
+  ],
+  multipleOf: [
+    [{ type: "number", multipleOf: 0.5 }, [0, 1, -2.5, 10.5], [0.1, 0.25]],
+    [{ type: "number", multipleOf: 0.25 }, [0.25, 1.75, 3], [0.3, 0.125]],
+    [{ type: "integer", multipleOf: 0.5 }, [3, -1], [0.5]],
+  ],
+  discriminators: [
+    [
+      {
+        $defs: {
+          and: {
+            type: "object",
+            properties: { op: { const: "and" }, args: { type: "array", items: { $ref: "#/$defs/any" } } },
+            required: ["args"],
+          },
+          leaf: { type: "object", properties: { op: { const: "leaf" }, name: { type: "string" } }, required: ["name"] },
+          any: { oneOf: [{ $ref: "#/$defs/and" }, { $ref: "#/$defs/leaf" }] },
+        },
+        $ref: "#/$defs/any",
+      },
+      [
+        { op: "leaf", name: "a" },
+        {
+          op: "and",
+          args: [
+            { op: "and", args: [] },
+            { op: "leaf", name: "b" },
+          ],
+        },
+      ],
+      [{ name: "a" }, { op: "leaf", args: [] }, { args: [] }],
+    ],
+  ],
+  propertyNames: [
+    [
+      {
+        $defs: { c: { enum: ["x", "y"] } },
+        type: "object",
+        propertyNames: { $ref: "#/$defs/c" },
+        additionalProperties: { type: "integer" },
+      },
+      [{}, { x: 1 }, { y: 2 }],
+      [{ z: 1 }],
+    ],
+  ],
 };
 
 describe("words that are followed by rewriting", () => {

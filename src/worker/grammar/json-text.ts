@@ -137,8 +137,13 @@ export class JsonText {
     ]);
   }
 
-  number(): GrammarNode {
+  /** @param fractions what may come behind the point; default: any digits, and an exponent */
+  number(fractions?: readonly string[]): GrammarNode {
     const { builder } = this;
+    if (fractions !== undefined) {
+      const behind = builder.choice(fractions.map((fraction) => builder.literal(`.${fraction}`)));
+      return builder.sequence([this.integer(), builder.optional(behind)]);
+    }
     const digit = builder.range(0x30, 0x39);
     const sign = builder.optional(builder.oneOf([0x2b, 0x2d]));
     return builder.sequence([

@@ -8,8 +8,8 @@ import type { JsonText } from "../json-text.ts";
 import type { GrammarNode, Rule } from "../nodes.ts";
 import { arrayNode } from "./arrays.ts";
 import { CONDITIONAL, toCases } from "./conditions.ts";
-import { areDisjoint } from "./disjoint.ts";
-import { assertionsOf, isObject, NEGATED, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
+import { areDisjoint, discriminatorOf } from "./disjoint.ts";
+import { assertionsOf, isObject, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
 import { type AnySchema, mergePlain } from "./merge.ts";
 import { negate } from "./negate.ts";
 import { boundedNumber } from "./numbers.ts";
@@ -18,62 +18,27 @@ import { impossible, malformed, Unsatisfiable, unsupported } from "./problems.ts
 import { createResolver, type Resolver } from "./resolve.ts";
 import { stringNode } from "./strings.ts";
 import { takesValue } from "./takes.ts";
+import { closeUnevaluated, withNeighbours } from "./unevaluated.ts";
 
 /** Sub-schemas compiled at most, those of combinations included. */
 const PARTS_LIMIT = 20_000;
 /** References and combinations inside each other. */
 const DEPTH_LIMIT = 256;
 
+/** Steps of which every decimal is exact as a double: readers agree on their multiples. Step → what may come behind a point. */
+const FRACTIONS: Readonly<Record<string, readonly string[]>> = {
+  "0.5": ["0", "5"],
+  "0.25": ["0", "25", "5", "75"],
+  "0.125": ["0", "125", "25", "375", "5", "625", "75", "875"],
+};
+
 /** References that depend on who refers. */
 const DYNAMIC = ["$dynamicRef", "$recursiveRef"];
-
-/**
- * "Unevaluated" is what nothing within the same schema speaks of: once all its parts are one, that is "additional". While
- * branches are open the words stay, to be settled in each of them.
- */
-function closeUnevaluated(
-  whole: Schema | boolean,
-  properties: unknown,
-  items: unknown,
-  path: string,
-): Schema | boolean {
-  if ((properties === undefined || properties === true) && (items === undefined || items === true)) return whole;
-  if (isObject(whole) && NEGATED in whole) {
-    throw unsupported(path, "unevaluatedProperties", "it cannot be combined with not, if or branches that overlap");
-  }
-  const own: Schema = whole === true ? {} : whole === false ? { not: true } : whole;
-  const open = "anyOf" in own || "oneOf" in own;
-  const out: Record<string, unknown> = { ...own };
-  const close = (word: string, meant: string, value: unknown): void => {
-    if (value === undefined) return;
-    if (open) out[word] = value;
-    else if (out[meant] === undefined) out[meant] = value;
-  };
-  close("unevaluatedProperties", "additionalProperties", properties);
-  close(
-    "unevaluatedItems",
-    Array.isArray(own.items) && own.prefixItems === undefined ? "additionalItems" : "items",
-    items,
-  );
-  return out;
-}
-
-/** A branch and what stands beside its list. */
-function withNeighbours(branch: unknown, rest: Schema): unknown {
-  const { unevaluatedProperties, unevaluatedItems, ...others } = rest;
-  const joined = Object.keys(others).length === 0 ? branch : { allOf: [branch, others] };
-  if (unevaluatedProperties === undefined && unevaluatedItems === undefined) return joined;
-  return {
-    allOf: [joined],
-    ...(unevaluatedProperties === undefined ? {} : { unevaluatedProperties }),
-    ...(unevaluatedItems === undefined ? {} : { unevaluatedItems }),
-  };
-}
 
 class SchemaCompiler {
   readonly json: JsonText;
   readonly #resolver: Resolver;
-  /** By JSON pointer: recursive schemas come back to themselves. */
+  /** By JSON pointer, or by the schema's own text: recursive schemas come back to themselves. */
   readonly #rules = new Map<string, Rule>();
   readonly #failed = new Map<string, unknown>();
   /** Something was turned round: then it is not certain that nothing satisfies what is left. */
@@ -115,6 +80,14 @@ class SchemaCompiler {
     const own = assertionsOf(schema);
     const { $ref: reference, ...rest } = own;
     if (reference !== undefined && Object.keys(rest).length === 0) return this.#reference(reference, path);
+    // A reference with neighbours may come back to itself, too; the same text means the same everywhere in a document.
+    if (reference !== undefined || "allOf" in own) {
+      return this.#named(JSON.stringify(own), () => this.#plain(own, path));
+    }
+    return this.#plain(own, path);
+  }
+
+  #plain(own: Schema, path: string): GrammarNode {
     const plain = this.#flat(own, path, 0);
     if (typeof plain === "boolean") return this.#value(plain, path);
     for (const word of ["anyOf", "oneOf"] as const) {
@@ -128,16 +101,21 @@ class SchemaCompiler {
   #reference(reference: unknown, path: string): GrammarNode {
     if (typeof reference !== "string") throw malformed(path, "$ref", reference, "a string");
     const found = this.#resolver.find(reference, path);
-    const known = this.#rules.get(found.path);
+    return this.#named(found.path, () => this.value(found.schema, found.path));
+  }
+
+  /** Made once for a name, which may be used while it is made. */
+  #named(name: string, make: () => GrammarNode): GrammarNode {
+    const known = this.#rules.get(name);
     if (known !== undefined) return this.json.builder.use(known);
-    if (this.#failed.has(found.path)) throw this.#failed.get(found.path);
-    const rule = this.json.builder.rule(found.path);
-    this.#rules.set(found.path, rule);
+    if (this.#failed.has(name)) throw this.#failed.get(name);
+    const rule = this.json.builder.rule(name);
+    this.#rules.set(name, rule);
     try {
-      rule.body = this.value(found.schema, found.path);
+      rule.body = make();
     } catch (thrown) {
-      this.#rules.delete(found.path);
-      this.#failed.set(found.path, thrown);
+      this.#rules.delete(name);
+      this.#failed.set(name, thrown);
       throw thrown;
     }
     return this.json.builder.use(rule);
@@ -248,6 +226,8 @@ class SchemaCompiler {
         throw thrown;
       }
     };
+    const named = discriminatorOf(joined, look);
+    if (named !== undefined) return joined.map((part) => ({ allOf: [part, { required: [named] }] }));
     return joined.map((part, index) => {
       const others: AnySchema[] = [];
       for (const [at, branch] of branches.entries()) {
@@ -330,6 +310,8 @@ class SchemaCompiler {
     const free = [bounds.minimum, bounds.maximum, bounds.exclusiveMinimum, bounds.exclusiveMaximum].every(
       (bound) => !Number.isFinite(bound),
     );
+    const fractions = FRACTIONS[String(bounds.multipleOf)];
+    if (free && fractions !== undefined) return integer ? this.json.integer() : this.json.number(fractions);
     if (free && bounds.multipleOf === 1) {
       return integer || "multipleOf" in schema ? this.json.integer() : this.json.number();
     }

@@ -95,3 +95,23 @@ export function areDisjoint(first: unknown, second: unknown, look: Look, depth =
     return false;
   });
 }
+
+/** A property that tells all branches apart once it is there: of pydantic's unions it often has a default, and is not required. */
+export function discriminatorOf(branches: readonly unknown[], look: Look): string | undefined {
+  const plain = branches.map(look);
+  const [first] = plain;
+  if (!isObject(first)) return undefined;
+  return Object.keys(propertiesOf(first)).find((name) =>
+    plain.every((one, index) => {
+      if (!isObject(one) || !typesWithin(one)?.has("object") || one.type === undefined) return false;
+      const own = propertiesOf(one)[name];
+      return (
+        own !== undefined &&
+        plain.slice(index + 1).every((other) => {
+          const theirs = isObject(other) ? propertiesOf(other)[name] : undefined;
+          return theirs !== undefined && areDisjoint(own, theirs, look);
+        })
+      );
+    }),
+  );
+}

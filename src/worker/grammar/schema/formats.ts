@@ -13,6 +13,9 @@ const HOST = `${LABEL}(?:\\.${LABEL}){0,3}`;
 const GROUP = "[0-9a-f]{1,4}";
 const SEGMENT = "(?:/[A-Za-z0-9._~-]{1,40})";
 
+/** Names of the specification that cannot be followed. What is none of these and none of ours is an annotation. */
+export const UNFOLLOWED: ReadonlySet<string> = new Set(["idn-email", "idn-hostname", "iri", "iri-reference", "regex"]);
+
 /** By name; matched as a whole. */
 export const FORMATS: Readonly<Record<string, string>> = {
   date: DATE,

@@ -45,9 +45,12 @@ export const KEYWORDS_OF: Readonly<Record<"object" | "array" | "string" | "numbe
 export const NOT_IN = "\u0000notIn";
 /** Ours: properties that come from a schema that was turned round, which evaluates nothing. */
 export const NEGATED = "\u0000negated";
+/** Ours: further patterns, where parts of a schema have different ones. */
+export const PATTERNS = "\u0000patterns";
 
 /** Keywords about values of any kind. */
 export const GENERAL = [
+  PATTERNS,
   NOT_IN,
   NEGATED,
   "type",

@@ -2,7 +2,7 @@
  * Two schemas that must both hold → one schema. Needed for `allOf`, for `$ref` with neighbours and for what stands beside
  * `anyOf`. Where the two cannot be put into one, the word is refused by name.
  */
-import { isObject, NOT_IN, numberOf, type Schema, sameValue, type TypeName, typesOf } from "./keywords.ts";
+import { isObject, NOT_IN, numberOf, PATTERNS, type Schema, sameValue, type TypeName, typesOf } from "./keywords.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
 
 /** A schema or a yes or no. */
@@ -107,7 +107,7 @@ function mergeMultiples(a: Schema, b: Schema, path: string): Record<string, unkn
 }
 
 /** Words that hold only one value: the same in both, or in one. */
-const SINGLE = ["pattern", "format", "contains", "$dynamicRef", "$recursiveRef"];
+const SINGLE = ["format", "contains", "$dynamicRef", "$recursiveRef"];
 const MERGED = new Set([
   ...LARGER,
   ...SMALLER,
@@ -123,6 +123,8 @@ const MERGED = new Set([
   "multipleOf",
   "uniqueItems",
   NOT_IN,
+  PATTERNS,
+  "pattern",
 ]);
 
 /**
@@ -160,6 +162,11 @@ export function mergePlain(a: Schema, b: Schema, path: string): Schema {
     if (bad !== undefined) throw malformed(path, "required", bad, "a list of names");
     out.required = [...new Set(listed.flat())];
   }
+  const patterns = [...new Set([a.pattern, b.pattern, a[PATTERNS], b[PATTERNS]].flat())].filter(
+    (pattern) => pattern !== undefined,
+  );
+  if (patterns.length > 0) out.pattern = patterns[0];
+  if (patterns.length > 1) out[PATTERNS] = patterns.slice(1);
   const strings = [a[NOT_IN], b[NOT_IN]].filter(Array.isArray).flat();
   if (strings.length > 0) out[NOT_IN] = [...new Set(strings)];
   if (a.uniqueItems === true || b.uniqueItems === true) out.uniqueItems = true;

@@ -42,12 +42,13 @@ function occurs(pattern: string, name: string, path: string): boolean {
 }
 
 /** Keys that `propertyNames` allows. */
-function namesNode({ json }: Compiler, names: unknown, path: string): GrammarNode {
+function namesNode(compiler: Compiler, names: unknown, path: string): GrammarNode {
+  const { json } = compiler;
   if (!isObject(names)) throw malformed(path, "propertyNames", names, "a schema");
   const own = Object.keys(names).filter((word) => !["type", "description", "title", "$comment"].includes(word));
   const where = `${path}/propertyNames`;
-  const listed = "const" in names ? [names.const] : names.enum;
-  if (listed !== undefined && own.length === 1 && Array.isArray(listed)) {
+  const listed = compiler.few(names, where);
+  if (listed !== undefined) {
     return json.builder.choice(listed.filter((name) => typeof name === "string").map((name) => json.literal(name)));
   }
   const least = countOf(names, "minLength", where, 0);

@@ -1,10 +1,12 @@
 /** Strings of a schema: length, pattern and format. */
 
+import { complement } from "../charset.ts";
+import { intersect } from "../intersect.ts";
 import type { JsonText } from "../json-text.ts";
 import type { GrammarNode } from "../nodes.ts";
 import { type RegexPart, regexPart } from "../regex.ts";
-import { FORMATS } from "./formats.ts";
-import { countOf, NOT_IN, type Schema } from "./keywords.ts";
+import { FORMATS, UNFOLLOWED } from "./formats.ts";
+import { countOf, NOT_IN, PATTERNS, type Schema } from "./keywords.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
 
 /** The content of a string by its pattern, as JSON writes it. Patterns match the whole string, as in vLLM. */
@@ -12,12 +14,42 @@ export function patternPart(json: JsonText, pattern: string, param: string): Reg
   return regexPart(json.builder, pattern, { param, toNode: (set) => json.charOf(set) });
 }
 
-/** Content of a part with its length held between bounds, or null where a grammar cannot hold both. */
+/** Any character, any number of times between bounds. */
+const lengthPart = (json: JsonText, least: number, most: number): GrammarNode =>
+  json.builder.repeat(json.charOf(complement([])), least, most);
+
+/** Content of a part with its length held between bounds, or null where that would be too large. */
 export function bounded(json: JsonText, part: RegexPart, least: number, most: number): GrammarNode | "empty" | null {
   if (part.least >= least && part.most <= most) return part.node;
   if (part.most < least || part.least > most) return "empty";
-  if (part.repeated === undefined) return null;
+  if (part.repeated === undefined) {
+    const both = intersect(json.builder, [part.node, lengthPart(json, least, most)]);
+    return both?.kind === "never" ? "empty" : both;
+  }
   return json.builder.repeat(json.charOf(part.repeated), Math.max(part.least, least), Math.min(part.most, most));
+}
+
+const textOf = (schema: Schema, word: string, path: string): string | undefined => {
+  const value = schema[word];
+  if (value !== undefined && typeof value !== "string") throw malformed(path, word, value, "a string");
+  return value;
+};
+
+/** Patterns that a string has to match, each as a whole. */
+function sourcesOf(schema: Schema, path: string): [word: string, source: string][] {
+  const sources: [string, string][] = [];
+  const pattern = textOf(schema, "pattern", path);
+  if (pattern !== undefined) sources.push(["pattern", pattern]);
+  const more = schema[PATTERNS];
+  if (Array.isArray(more)) for (const source of more) if (typeof source === "string") sources.push(["pattern", source]);
+  const format = textOf(schema, "format", path);
+  if (format === undefined) return sources;
+  const source = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
+  if (source !== undefined) sources.push(["format", source]);
+  else if (UNFOLLOWED.has(format)) {
+    throw unsupported(path, "format", `"${format}" is none of ${Object.keys(FORMATS).join(", ")}; leave it out`);
+  }
+  return sources;
 }
 
 /** Strings of a schema; refuses by name what cannot be followed. */
@@ -25,25 +57,40 @@ export function stringNode(json: JsonText, schema: Schema, path: string): Gramma
   const least = countOf(schema, "minLength", path, 0);
   const most = countOf(schema, "maxLength", path, Number.POSITIVE_INFINITY);
   if (least > most) throw new Unsatisfiable(path, "minLength is above maxLength");
-  const { pattern, format, [NOT_IN]: others } = schema;
+  const others = schema[NOT_IN];
+  const sources = sourcesOf(schema, path);
+  const free = least === 0 && most === Number.POSITIVE_INFINITY;
   if (Array.isArray(others)) {
-    if (pattern === undefined && format === undefined && least === 0 && most === Number.POSITIVE_INFINITY) {
-      return json.keyBut(others as string[]);
-    }
-    throw unsupported(path, "not", "texts cannot be left out of strings with a pattern, a format or a length");
+    const names = others as string[];
+    if (sources.length === 0 && free) return json.keyBut(names);
+    const inner =
+      sources.length === 0 ? json.string(least, most) : json.quoted(contentNode(json, schema, path, sources));
+    return common(json, [json.keyBut(names), inner], path, "not");
   }
-  if (pattern === undefined && format === undefined) return json.string(least, most);
-  if (pattern !== undefined && format !== undefined) {
-    throw unsupported(path, "pattern", "it cannot be combined with format; keep one of them");
+  if (sources.length === 0) return json.string(least, most);
+  return json.quoted(contentNode(json, schema, path, sources));
+}
+
+function common(json: JsonText, nodes: readonly GrammarNode[], path: string, word: string): GrammarNode {
+  const both = intersect(json.builder, nodes);
+  if (both === null) throw unsupported(path, word, "together with the other words about this string it is too large");
+  if (both.kind === "never") throw new Unsatisfiable(path, "no text satisfies all words about this string");
+  return both;
+}
+
+/** What stands between the quotes. */
+function contentNode(json: JsonText, schema: Schema, path: string, sources: readonly [string, string][]): GrammarNode {
+  const least = countOf(schema, "minLength", path, 0);
+  const most = countOf(schema, "maxLength", path, Number.POSITIVE_INFINITY);
+  const parts = sources.map(([word, source]) => patternPart(json, source, `${path}/${word}`));
+  const [first, ...more] = parts;
+  if (first === undefined || more.length > 0) {
+    const free = least === 0 && most === Number.POSITIVE_INFINITY;
+    const lengths = free ? [] : [lengthPart(json, least, most)];
+    return common(json, [...parts.map(({ node }) => node), ...lengths], path, "pattern");
   }
-  const word = pattern === undefined ? "format" : "pattern";
-  const value = schema[word];
-  if (typeof value !== "string") throw malformed(path, word, value, "a string");
-  const source = word === "pattern" ? value : Object.hasOwn(FORMATS, value) ? FORMATS[value] : undefined;
-  if (source === undefined) {
-    throw unsupported(path, "format", `"${value}" is none of ${Object.keys(FORMATS).join(", ")}; leave it out`);
-  }
-  const content = bounded(json, patternPart(json, source, `${path}/${word}`), least, most);
+  const content = bounded(json, first, least, most);
+  const word = sources[0]?.[0] ?? "pattern";
   if (content === "empty") throw new Unsatisfiable(path, `no text of the ${word} has the length that is asked for`);
   if (content === null) {
     throw unsupported(
@@ -52,5 +99,5 @@ export function stringNode(json: JsonText, schema: Schema, path: string): Gramma
       `it cannot be combined with this ${word}; put the length into the pattern, as in ^[a-z]{1,8}$`,
     );
   }
-  return json.quoted(content);
+  return content;
 }

@@ -1,5 +1,5 @@
 /** Does a known value (of `enum`, `const`, a property's name) satisfy the rest of its schema? */
-import { isObject, NEGATED, NOT_IN, numberOf, type Schema, sameValue, typesOf } from "./keywords.ts";
+import { isObject, NEGATED, NOT_IN, numberOf, PATTERNS, type Schema, sameValue, typesOf } from "./keywords.ts";
 import { malformed, unsupported } from "./problems.ts";
 
 const kindsOf = (value: unknown): readonly string[] => {
@@ -29,19 +29,22 @@ function stringFits(schema: Schema, value: string, path: string): boolean {
   const length = Array.from(value).length;
   if (length < numberOf(schema, "minLength", path, 0) || length > numberOf(schema, "maxLength", path, none))
     return false;
-  if (schema.pattern === undefined) return true;
-  if (typeof schema.pattern !== "string") throw malformed(path, "pattern", schema.pattern, "a string");
-  try {
-    return new RegExp(schema.pattern, "u").test(value);
-  } catch (cause) {
-    throw malformed(path, "pattern", schema.pattern, `a regular expression (${String(cause)})`);
-  }
+  const patterns = [schema.pattern, schema[PATTERNS]].flat().filter((pattern) => pattern !== undefined);
+  return patterns.every((pattern) => {
+    if (typeof pattern !== "string") throw malformed(path, "pattern", pattern, "a string");
+    try {
+      return new RegExp(pattern, "u").test(value);
+    } catch (cause) {
+      throw malformed(path, "pattern", pattern, `a regular expression (${String(cause)})`);
+    }
+  });
 }
 
 /** Words that are understood here; others beside `enum` are refused. */
 const KNOWN = new Set([
   NOT_IN,
   NEGATED,
+  PATTERNS,
   "type",
   "enum",
   "const",
