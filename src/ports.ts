@@ -42,6 +42,11 @@ export interface ExchangeRequest {
   readonly body: Uint8Array | null;
   /** Do not use a connection that has carried a request before: the last one was being closed. Default false. */
   readonly fresh?: boolean;
+  /**
+   * Asked when the request would be the first on its connection, after that was made and before a byte is sent; when it
+   * rejects, nothing is sent and its reason is the result. Default: nobody is asked.
+   */
+  readonly admit?: () => Promise<void>;
 }
 
 /** What the reader of a streamed body is told. */

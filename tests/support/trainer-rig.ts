@@ -115,6 +115,9 @@ export function broadcast(trainer: TcpTrainer, step: number, packed: boolean): v
 export async function startRig(
   servers: readonly FakeVllmOptions[],
   config: Readonly<Record<string, unknown>> = {},
+  transport: Pick<Ports, "fetch" | "exchange"> = { fetch: (url, init) => fetch(url, { ...init, redirect: "manual" }) },
+  /** What stands before each fake; default nothing. */
+  front: (fake: FakeVllm) => Promise<string> = async ({ url }) => url,
 ): Promise<Rig> {
   const fakes = await Promise.all(servers.map((options, at) => startFakeVllm({ name: `fake-${at}`, ...options })));
   const lines: string[] = [];
@@ -122,13 +125,12 @@ export async function startRig(
     runtime: "test",
     clock: realClock,
     random: { uuid: () => randomUUID(), float: () => 0.5 },
-    fetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+    fetch: transport.fetch,
+    ...(transport.exchange === undefined ? {} : { exchange: transport.exchange }),
     writeLine: (line) => void lines.push(line),
   };
-  const gateway = createGateway(
-    parseConfig({ upstream: fakes.map(({ url }) => url), probeInterval: 0.2, ...config }),
-    ports,
-  );
+  const upstream = await Promise.all(fakes.map(front));
+  const gateway = createGateway(parseConfig({ upstream, probeInterval: 0.2, ...config }), ports);
   const app = createApp(gateway);
   await gateway.start(new AbortController().signal);
   while (gateway.fleet.snapshot().state !== "ready") await new Promise((resolve) => setTimeout(resolve, 5));

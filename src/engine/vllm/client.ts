@@ -80,6 +80,7 @@ export function createClient({ url, fetch, exchange, apiKey, onRefused, onDeath 
 
   function fail(signal: AbortSignal, thrown: unknown): never {
     if (signal.aborted) throw signal.reason;
+    if (thrown instanceof GatewayError) throw thrown;
     const error = connectionError(url, thrown);
     if (connectionFault(thrown) === "refused") onRefused(error.message);
     throw error;

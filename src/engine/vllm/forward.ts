@@ -3,11 +3,13 @@
  * is a short 500: that may be the last word of a dying engine, and then the request can go elsewhere.
  */
 import { GatewayError } from "../../errors.ts";
+import { orAborted } from "../../lib/deadline.ts";
 import type { ExchangeAnswer } from "../../ports.ts";
 import type { CallOptions, ForwardRequest } from "../engine.ts";
 import type { Client } from "./client.ts";
 import { connectionError, readUpstreamError } from "./faults.ts";
 import { toUpstreamHeaders } from "./headers.ts";
+import type { Identity } from "./identity.ts";
 
 /** Longest 500 that is looked at; vLLM's are under 1 KB. */
 const LOOKED_AT_LIMIT = 64 * 1024;
@@ -25,6 +27,7 @@ function isRepeatable({ method, target, body }: ForwardRequest): boolean {
 export function createForward(
   client: Client,
   apiKey: string | undefined,
+  identity?: Identity,
 ): (request: ForwardRequest, options: CallOptions) => Promise<Response | ExchangeAnswer> {
   /** Throws when a 500 says that its server is dead: then the request can go elsewhere. */
   function refuseDeath(text: string): void {
@@ -59,9 +62,16 @@ export function createForward(
   return (request, { signal }) => {
     const { method, target, body } = request;
     const headers = toUpstreamHeaders(request.headers, apiKey);
+    const proved = method === "POST" && identity?.matters === true ? identity : undefined;
     if (client.exchange !== undefined && !(body instanceof ReadableStream)) {
       return client
-        .exchange({ method, target, headers, body }, signal, isRepeatable(request))
+        .exchange(
+          proved === undefined
+            ? { method, target, headers, body }
+            : { method, target, headers, body, admit: () => orAborted(proved.confirm(), signal) },
+          signal,
+          isRepeatable(request),
+        )
         .then((answer) => (answer.status === 500 ? lookAtAnswer(answer) : answer));
     }
     const init: RequestInit & { readonly signal: AbortSignal } = {
@@ -71,8 +81,9 @@ export function createForward(
       signal,
       ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
     };
-    return client
-      .send(target, init, isRepeatable(request))
-      .then((response) => (response.status === 500 ? lookAt(response, signal) : response));
+    const send = (): Promise<Response> => client.send(target, init, isRepeatable(request));
+    return (proved === undefined ? send() : orAborted(proved.around(send), signal)).then((response) =>
+      response.status === 500 ? lookAt(response, signal) : response,
+    );
   };
 }

@@ -5,11 +5,13 @@
 import type { GenerateEvent, GenerateRequest } from "../../contract/generation.ts";
 import type { WeightDigest, WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
+import { orAborted } from "../../lib/deadline.ts";
 import type { CallOptions } from "../engine.ts";
 import type { Client } from "./client.ts";
 import { readText } from "./client.ts";
 import { connectionError, statusError } from "./faults.ts";
 import { type Progress, toEvents, type WireCompletion } from "./from-completions.ts";
+import type { Identity } from "./identity.ts";
 import { parsePythonJson, readEvents } from "./sse.ts";
 import { detokenize, tokenize } from "./text.ts";
 import { asTexts, canStream, toCompletionsBody } from "./to-completions.ts";
@@ -20,6 +22,7 @@ const ANSWER_LIMIT = 256 * 1024 * 1024;
 /** The server, and what its owner knows of it. */
 export interface GenerateContext {
   readonly client: Client;
+  readonly identity: Pick<Identity, "around">;
   /** Prompt plus output tokens; what "as many as fit" is asked as. */
   readonly maxModelLen: number;
   readonly weightVersion: WeightVersion;
@@ -85,7 +88,7 @@ function toFailure(client: Client, signal: AbortSignal, thrown: unknown): unknow
 
 /** See `Engine.generate`. Leaving the iteration ends the upstream's work. */
 export async function* generate(
-  { client, maxModelLen, weightVersion, weightDigest }: GenerateContext,
+  { client, identity, maxModelLen, weightVersion, weightDigest }: GenerateContext,
   request: GenerateRequest,
   { signal }: CallOptions,
 ): AsyncGenerator<GenerateEvent> {
@@ -98,7 +101,8 @@ export async function* generate(
     const { addSpecialTokens, texts } = prepared;
     const json = toCompletionsBody(request, prepared.prompt, { addSpecialTokens, maxModelLen });
     const headers = { "x-request-id": request.requestId };
-    const response = await client.open("/v1/completions", { json, headers, signal: call.signal });
+    const open = (): Promise<Response> => client.open("/v1/completions", { json, headers, signal: call.signal });
+    const response = await orAborted(identity.around(open), call.signal);
     yield { type: "start", weightVersion, weightDigest };
     const samples = request.sampling.n ?? 1;
     const progress: Progress = { prompts: new Set(), finished: new Set() };

@@ -20,6 +20,20 @@ const FRESH_LABEL = "default";
 const LOOK_MILLISECONDS = 1500;
 /** vLLM's metrics are 25 KB, with many adapters some 100. */
 const METRICS_LIMIT = 8 * 2 ** 20;
+/** Standard metric of Prometheus' own process collector, seconds since the epoch. */
+const START_TIME = /^process_start_time_seconds(?:\{[^}]*\})? (\S{1,40})/m;
+
+/** The process' start time; null where its metrics do not have it. Rejects when it does not answer. */
+export async function readStartTime(client: Client, signal: AbortSignal): Promise<string | null> {
+  return START_TIME.exec(await readText(await client.open("/metrics", { signal }), METRICS_LIMIT))?.[1] ?? null;
+}
+
+/** The engine's label; null where the server has no such route. Rejects when it does not answer. */
+export async function readLabel(client: Client, signal: AbortSignal): Promise<string | null> {
+  const answer = await client.callIfThere("/weight_info", { signal });
+  const version = (answer?.value as { weight_version?: unknown } | undefined)?.weight_version;
+  return typeof version === "string" ? version : null;
+}
 
 /** Looks. Never rejects: what cannot be found out is null. `labels`: the server has dev routes. */
 export async function readInstance(
@@ -27,26 +41,24 @@ export async function readInstance(
   clock: Pick<Clock, "timer">,
   labels: boolean,
   signal: AbortSignal,
+  milliseconds = LOOK_MILLISECONDS,
 ): Promise<Instance> {
   const limit = new AbortController();
-  const timer = clock.timer(LOOK_MILLISECONDS, () => limit.abort(new Error("no answer in time")));
+  const timer = clock.timer(milliseconds, () => limit.abort(new Error("no answer in time")));
   const own = AbortSignal.any([signal, limit.signal]);
-  const started = async (): Promise<string | null> => {
-    const text = await readText(await client.open("/metrics", { signal: own }), METRICS_LIMIT);
-    return /^process_start_time_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1] ?? null;
-  };
-  const label = async (): Promise<string | null> => {
-    const answer = labels ? await client.callIfThere("/weight_info", { signal: own }) : undefined;
-    const version = (answer?.value as { weight_version?: unknown } | undefined)?.weight_version;
-    return typeof version === "string" ? version : null;
-  };
   try {
-    const [first, second] = await Promise.all([started().catch(() => null), label().catch(() => null)]);
-    return { started: first, label: second };
+    const [started, label] = await Promise.all([
+      readStartTime(client, own).catch(() => null),
+      labels ? readLabel(client, own).catch(() => null) : null,
+    ]);
+    return { started, label };
   } finally {
     timer.cancel();
   }
 }
+
+/** True when the label was given to this very process, by a sync: a restart loses it. */
+export const hasOwnLabel = ({ label }: Instance): boolean => label !== null && label !== FRESH_LABEL;
 
 /**
  * True when `now` is surely another process than `before`.
@@ -60,14 +72,13 @@ export async function readInstance(
  */
 export function isOtherInstance(before: Instance, now: Instance): boolean {
   if (before.started !== null && now.started !== null && before.started !== now.started) return true;
-  return before.label !== null && before.label !== FRESH_LABEL && now.label === FRESH_LABEL;
+  return hasOwnLabel(before) && now.label === FRESH_LABEL;
 }
 
 /** True when it surely is the same one: told by its start time, or by a label that only it was given. */
 export const isSameInstance = (before: Instance, now: Instance): boolean =>
   !isOtherInstance(before, now) &&
-  ((before.started !== null && before.started === now.started) ||
-    (before.label !== null && before.label !== FRESH_LABEL && before.label === now.label));
+  ((before.started !== null && before.started === now.started) || (hasOwnLabel(before) && before.label === now.label));
 
 /** What is known after both looks: silence does not erase. */
 export const mergeInstance = (before: Instance, now: Instance): Instance => ({

@@ -5,12 +5,10 @@
 import { GatewayError, toGatewayError } from "../../errors.ts";
 import type { CallOptions, TransferCall, TransferIdentity, TransferTarget } from "../engine.ts";
 import type { Client } from "./client.ts";
+import { readLabel, readStartTime } from "./instance.ts";
 import { toRevision } from "./revision.ts";
 import { type Packing, toPacking, toTransferRequest } from "./transfer-codec.ts";
 import { toTransferError } from "./transfer-faults.ts";
-
-/** Standard metric of Prometheus' own process collector, seconds since the epoch. */
-const START_TIME = /^process_start_time_seconds ([0-9.e+-]{1,40})$/m;
 
 /** The target, and what only the engine tells it. */
 export interface VllmTransfer extends TransferTarget {
@@ -23,16 +21,10 @@ export function createTransfer(client: Client, onMet: (identity: TransferIdentit
   let revision = toRevision(null);
   let packing: Packing = {};
 
-  async function label(signal: AbortSignal): Promise<string | null> {
-    const answer = await client.callIfThere("/weight_info", { signal });
-    const found = (answer?.value as { weight_version?: unknown } | undefined)?.weight_version;
-    return typeof found === "string" ? found : null;
-  }
-
   /** Best effort: a server may serve its metrics elsewhere, or not at all. */
   async function instance(signal: AbortSignal): Promise<string | null> {
     try {
-      return START_TIME.exec(await client.text("/metrics", { signal }))?.[1] ?? null;
+      return await readStartTime(client, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       return null;
@@ -40,7 +32,7 @@ export function createTransfer(client: Client, onMet: (identity: TransferIdentit
   }
 
   const identify = async ({ signal }: CallOptions): Promise<TransferIdentity> => {
-    const [started, weights] = await Promise.all([instance(signal), label(signal)]);
+    const [started, weights] = await Promise.all([instance(signal), readLabel(client, signal)]);
     return { instance: started, label: weights };
   };
 

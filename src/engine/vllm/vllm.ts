@@ -13,7 +13,8 @@ import { type Client, createClient } from "./client.ts";
 import { createControl } from "./control.ts";
 import { createForward } from "./forward.ts";
 import { generate } from "./generate.ts";
-import { type Instance, isOtherInstance, isSameInstance, mergeInstance, readInstance } from "./instance.ts";
+import { createIdentity } from "./identity.ts";
+import { isOtherInstance, isSameInstance, mergeInstance } from "./instance.ts";
 import { type ModelFacts, readModelFacts } from "./manifest.ts";
 import { detokenize, tokenize } from "./text.ts";
 import { createTransfer } from "./transfer.ts";
@@ -114,7 +115,6 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   let deathReason = "";
   /** The owner knows that it is down. */
   let told = true;
-  let instance: Instance = { started: null, label: null };
   /** What the owner holds for its weights; undefined = those of its start. */
   let noted: Pick<EngineInfo, "weightVersion" | "weightDigest"> | undefined;
   /** Its weights are being overwritten, or were left half done. */
@@ -134,9 +134,17 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     },
   });
 
-  const transfer = createTransfer(client, (met) => {
-    instance = { started: met.instance, label: met.label };
+  /** Adapters were loaded into it: a restart loses them. */
+  let adapted = false;
+  const identity = createIdentity({
+    client: () => client,
+    clock,
+    matters: () => adapted || (noted !== undefined && noted.weightVersion !== 0),
+    onOther: tell,
   });
+
+  const transfer = createTransfer(client, (met) => identity.meet({ started: met.instance, label: met.label }));
+  const loader = createAdapters(client);
 
   /** At once, not with the next probe: every request until then would fail or have to be moved. */
   function tell(reason: string): void {
@@ -206,7 +214,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       unsafe = now;
     },
     onLabel(label) {
-      instance = { ...instance, label };
+      identity.meet({ ...identity.known, label });
     },
   });
 
@@ -216,11 +224,12 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     async start({ signal }) {
       const read = await readInfo(client, signal);
       transfer.setVersion(typeof read.details.vllm_version === "string" ? read.details.vllm_version : null);
-      const now = await readInstance(client, clock, read.details.dev_routes === true, signal);
-      if (isOtherInstance(instance, now)) forgetWeights();
+      const now = await identity.look(read.details.dev_routes === true, signal);
+      if (isOtherInstance(identity.known, now)) forgetWeights();
       // Not surely the same: whole weights of its start at best. Half-done ones stay half done until that is sure.
-      else if (!isSameInstance(instance, now) && noted?.weightVersion !== null) forgetWeights();
-      instance = now;
+      else if (!isSameInstance(identity.known, now) && noted?.weightVersion !== null) forgetWeights();
+      identity.meet(now);
+      adapted = false;
       info = { ...read, ...noted };
       facts = await readModelFacts(files, url, info.models.find(({ parent }) => parent === null)?.root);
       deadSince = null;
@@ -245,13 +254,13 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
         throw error;
       }
       if (info !== null && !told) {
-        const now = await readInstance(client, clock, info.details.dev_routes === true, signal);
-        if (isOtherInstance(instance, now)) {
+        const now = await identity.look(info.details.dev_routes === true, signal);
+        if (isOtherInstance(identity.known, now)) {
           deadSince = null;
           // The owner starts it anew, and learns then that its weights are those of its start.
           return tell("another process answers there: it was restarted");
         }
-        instance = mergeInstance(instance, now);
+        identity.meet(mergeInstance(identity.known, now));
       }
       if (deadSince === null || clock.monotonic() - deadSince > DEATH_BELIEVED_MS) return;
       throw new GatewayError("upstream_failed", `The server at ${url} is healthy in name only: ${deathReason}`);
@@ -260,13 +269,13 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    forward: createForward(client, deps.upstreamApiKey),
+    forward: createForward(client, deps.upstreamApiKey, identity),
     saysDead: client.notice,
     generate: (request, { signal }) =>
       whileAlive((own) => {
         const maxModelLen = info?.models[0]?.maxModelLen ?? UNKNOWN_MODEL_LEN;
         const weightVersion = info?.weightVersion ?? (0 as WeightVersion);
-        const context = { client, maxModelLen, weightVersion, weightDigest: info?.weightDigest ?? null };
+        const context = { client, identity, maxModelLen, weightVersion, weightDigest: info?.weightDigest ?? null };
         return generate(context, request, { signal: own });
       }, signal),
     tokenize: (prompt, options) => tokenize(client, prompt, options),
@@ -278,6 +287,12 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       if (info !== null) info = { ...info, ...noted };
     },
     transfer,
-    adapters: createAdapters(client),
+    adapters: {
+      ...loader,
+      async load(...call) {
+        adapted = true;
+        await loader.load(...call);
+      },
+    },
   };
 }

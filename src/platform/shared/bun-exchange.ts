@@ -141,6 +141,15 @@ export function createBunExchange(): Exchange {
         ? connectionLost("ECONNREFUSED", "Connection refused.")
         : error;
     });
+    if (request.admit !== undefined) {
+      try {
+        await request.admit();
+        signal.throwIfAborted();
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+    }
     return connection.send(head, request, signal);
   };
   return {
