@@ -4,6 +4,7 @@ import { createChatCompletion } from "./chat-completions.ts";
 import { createCompletion } from "./completions.ts";
 import { createEmbedding } from "./embeddings.ts";
 import { getModel, listModels } from "./models.ts";
+import { createResponse } from "./responses.ts";
 import { detokenize, tokenize } from "./tokenize.ts";
 
 export const openaiRoutes: readonly AnyRoute[] = [
@@ -11,6 +12,7 @@ export const openaiRoutes: readonly AnyRoute[] = [
   getModel,
   createCompletion,
   createChatCompletion,
+  createResponse,
   createEmbedding,
   tokenize,
   detokenize,

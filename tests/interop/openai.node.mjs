@@ -45,6 +45,20 @@ const checks = {
   async "unknown model is NotFoundError"() {
     await assert.rejects(client.chat.completions.create({ model: "nope", messages }), NotFoundError);
   },
+  async "responses, whole and streamed"() {
+    const ask = { model, input: messages, max_output_tokens: 8, temperature: 0 };
+    const whole = await client.responses.create(ask);
+    assert.notEqual(whole.output_text, "");
+    const stream = client.responses.stream(ask);
+    let text = "";
+    stream.on("response.output_text.delta", (event) => {
+      text += event.delta;
+    });
+    const last = await stream.finalResponse();
+    assert.equal(text, whole.output_text);
+    assert.equal(last.output_text, whole.output_text);
+    assert.deepEqual(last.usage.output_tokens, whole.usage.output_tokens);
+  },
   async "bad value is BadRequestError with its field"() {
     await assert.rejects(client.chat.completions.create({ model, messages, temperature: -1 }), (error) => {
       assert.ok(error instanceof BadRequestError);

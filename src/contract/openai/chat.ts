@@ -29,7 +29,7 @@ const ChatTool = z.looseObject({ type: z.string().optional() }).meta({
 });
 
 /** vLLM 0.32's levels. */
-const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
+export const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
 
 /** What a chat template is given besides the messages; shared with `/tokenize`. */
 export const TemplateFields = {

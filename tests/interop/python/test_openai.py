@@ -3,6 +3,7 @@
 import json
 
 import openai
+import pydantic
 import pytest
 from openai import OpenAI
 
@@ -46,6 +47,31 @@ def test_chat_logprobs(client, model):
     assert len(content) == 4
     assert all(entry.logprob <= 0 and len(entry.top_logprobs) == 3 for entry in content)
     assert content[0].logprob == max(top.logprob for top in content[0].top_logprobs)
+
+
+def test_responses(client, model):
+    ask = {"model": model, "input": QUESTION, "temperature": 0, "max_output_tokens": 8}
+    whole = client.responses.create(**ask)
+    assert whole.status in ("completed", "incomplete") and whole.output_text
+    assert whole.usage.total_tokens == whole.usage.input_tokens + whole.usage.output_tokens
+    deltas = [event.delta for event in client.responses.create(**ask, stream=True) if event.type.endswith("text.delta")]
+    assert "".join(deltas) == whole.output_text
+    with client.responses.stream(**ask) as stream:
+        assert stream.get_final_response().output_text == whole.output_text
+
+
+def test_responses_of_a_schema(client, model):
+    class Sum(pydantic.BaseModel):
+        answer: int
+
+    parsed = client.responses.parse(model=model, input="What is 17 + 25?", text_format=Sum, temperature=0)
+    assert isinstance(parsed.output_parsed, Sum)
+
+
+def test_responses_that_would_need_a_store(client, model):
+    with pytest.raises(openai.BadRequestError, match="no response is kept") as caught:
+        client.responses.create(model=model, input="a", previous_response_id="resp_1")
+    assert caught.value.param == "previous_response_id"
 
 
 def test_completions_with_logprobs(client, model):
