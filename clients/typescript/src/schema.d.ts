@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a text or a conversation
+         * @description OpenAI's responses with vLLM's additions: text in, text out, structured by `text.format`. Embedded replicas keep no response: `store: true`, `previous_response_id`, `conversation`, `background` and tools are refused by name. vLLM servers get the request byte for byte.
+         */
+        post: operations["createResponse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/embeddings": {
         parameters: {
             query?: never;
@@ -2448,6 +2468,76 @@ export interface components {
         };
         /**
          * @example {
+         *       "id": "resp_6f1c",
+         *       "object": "response",
+         *       "created_at": 1795401568,
+         *       "status": "completed",
+         *       "model": "tide-nano",
+         *       "output": [
+         *         {
+         *           "id": "msg_0f0f",
+         *           "type": "message",
+         *           "role": "assistant",
+         *           "status": "completed",
+         *           "content": [
+         *             {
+         *               "type": "output_text",
+         *               "text": "17 + 25 = 42",
+         *               "annotations": [],
+         *               "logprobs": []
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "incomplete_details": null,
+         *       "usage": {
+         *         "input_tokens": 16,
+         *         "input_tokens_details": {
+         *           "cached_tokens": 0,
+         *           "cache_write_tokens": 0
+         *         },
+         *         "output_tokens": 8,
+         *         "output_tokens_details": {
+         *           "reasoning_tokens": 0
+         *         },
+         *         "total_tokens": 24
+         *       },
+         *       "temperature": 0,
+         *       "top_p": null,
+         *       "max_output_tokens": 32,
+         *       "store": false,
+         *       "weight_version": 1,
+         *       "weight_digest": "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+         *     }
+         */
+        Response: {
+            id: string;
+            /** @enum {string} */
+            object: "response";
+            created_at: number;
+            /** @enum {string} */
+            status: "in_progress" | "completed" | "incomplete" | "cancelled";
+            model: string;
+            output: components["schemas"]["ResponseOutputMessage"][];
+            incomplete_details: {
+                /** @enum {string} */
+                reason: "max_output_tokens";
+            } | null;
+            usage: components["schemas"]["ResponseUsage"] | null;
+            /** @description As asked for; null = the model's own. */
+            temperature: number | null;
+            top_p: number | null;
+            max_output_tokens: number | null;
+            /** @enum {boolean} */
+            store: false;
+            /** @description Weights that made the answer; `7-8` when they changed meanwhile. Embedded replicas only. */
+            weight_version?: number | string;
+            weight_digest?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
          *       "type": "json_object"
          *     }
          */
@@ -2457,6 +2547,169 @@ export interface components {
             json_schema?: components["schemas"]["JsonSchemaFormat"] | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "role": "user",
+         *       "content": "What is 17 + 25?"
+         *     }
+         */
+        ResponseInputItem: {
+            /** @description `message`, or left out. */
+            type?: string | null;
+            /** @description user, assistant, system or developer. */
+            role?: string;
+            content?: string | components["schemas"]["ResponseInputPart"][];
+            /** @description `incomplete` on the last one: it is continued. */
+            status?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @description `input_text` or `output_text`.
+         * @example {
+         *       "type": "input_text",
+         *       "text": "What is 17 + 25?"
+         *     }
+         */
+        ResponseInputPart: {
+            type: string;
+            text?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        ResponseOutputMessage: {
+            id: string;
+            /** @enum {string} */
+            type: "message";
+            /** @enum {string} */
+            role: "assistant";
+            /** @enum {string} */
+            status: "in_progress" | "completed" | "incomplete";
+            content: components["schemas"]["ResponseOutputText"][];
+        };
+        ResponseOutputText: {
+            /** @enum {string} */
+            type: "output_text";
+            text: string;
+            annotations: unknown[];
+            logprobs: {
+                token: string;
+                logprob: number;
+                bytes: number[];
+                top_logprobs: {
+                    token: string;
+                    logprob: number;
+                    bytes: number[];
+                }[];
+            }[];
+        };
+        /**
+         * @example {
+         *       "model": "tide-nano",
+         *       "input": "What is 17 + 25?",
+         *       "max_output_tokens": 32,
+         *       "temperature": 0
+         *     }
+         */
+        ResponseRequest: {
+            /**
+             * @description Served model name; without it any model.
+             * @example tide-nano
+             */
+            model?: string | null;
+            input: string | components["schemas"]["ResponseInputItem"][];
+            /** @description A system message before the input. */
+            instructions?: string | null;
+            /** @description Default: up to the context end. */
+            max_output_tokens?: number | null;
+            /** @description `format` json_schema or json_object: the text is held to it. */
+            text?: ({
+                format?: components["schemas"]["ResponseTextFormat"] | null;
+            } & {
+                [key: string]: unknown;
+            }) | null;
+            /** @description `message.output_text.logprobs`. */
+            include?: string[] | null;
+            /** @description Candidates per token, where `include` asks for log probabilities. */
+            top_logprobs?: number | null;
+            /** @description `effort` is a variable of the chat template. */
+            reasoning?: ({
+                /** @enum {string|null} */
+                effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
+            } & {
+                [key: string]: unknown;
+            }) | null;
+            /**
+             * @description auto: a prompt over the context loses its beginning. Default disabled.
+             * @enum {string|null}
+             */
+            truncation?: "auto" | "disabled" | null;
+            /** @description Given back as it came. */
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /** @description Further variables of the chat template. */
+            chat_template_kwargs?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description 0 = greedy. Default: the model's own, else 1. */
+            temperature?: number | null;
+            top_p?: number | null;
+            /** @description 0 or -1 = off. */
+            top_k?: number | null;
+            min_p?: number | null;
+            repetition_penalty?: number | null;
+            presence_penalty?: number | null;
+            frequency_penalty?: number | null;
+            seed?: number | null;
+            /** @description Strings that end a sample. */
+            stop?: string | string[] | null;
+            stop_token_ids?: number[] | null;
+            include_stop_str_in_output?: boolean | null;
+            ignore_eos?: boolean | null;
+            /** @description Default true. */
+            skip_special_tokens?: boolean | null;
+            /** @description Token id → added to its logit. */
+            logit_bias?: {
+                [key: string]: number;
+            } | null;
+            structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
+            stream?: boolean | null;
+            request_id?: string | null;
+            user?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * @example {
+         *       "type": "json_object"
+         *     }
+         */
+        ResponseTextFormat: {
+            /** @enum {string} */
+            type: "text" | "json_object" | "json_schema";
+            name?: string | null;
+            description?: string | null;
+            /** @description The JSON schema. */
+            schema?: {
+                [key: string]: unknown;
+            } | null;
+            strict?: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        ResponseUsage: {
+            input_tokens: number;
+            input_tokens_details: {
+                cached_tokens: number;
+                cache_write_tokens: number;
+            };
+            output_tokens: number;
+            output_tokens_details: {
+                reasoning_tokens: number;
+            };
+            total_tokens: number;
         };
         Server: {
             id: components["schemas"]["ReplicaId"];
@@ -3835,6 +4088,229 @@ export interface operations {
                      * @example data: {"id":"chatcmpl-6f1c","object":"chat.completion.chunk","created":1795401568,"model":"tide-nano","choices":[{"index":0,"delta":{"content":"42"},"logprobs":null,"finish_reason":null,"token_ids":null}]}
                      *
                      *     data: [DONE]
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `invalid_value`, `malformed_json`, `missing_field`, `limit_exceeded`, `context_length_exceeded`, `unsupported` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `model_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `version_unavailable` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `payload_too_large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `replica_failed` */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `too_many_requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `upstream_failed` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_replica`, `draining` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `deadline_exceeded` */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+        };
+    };
+    createResponse: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Only weights of this version or newer.
+                 * @example 7
+                 */
+                "x-min-weight-version"?: string;
+                /**
+                 * @description Only weights of exactly this version.
+                 * @example 7
+                 */
+                "x-exact-weight-version"?: string;
+                /**
+                 * @description At most so many versions behind the newest.
+                 * @example 1
+                 */
+                "x-max-weight-lag"?: string;
+                /**
+                 * @description Seconds to wait for fresh enough weights before 412; default 0.
+                 * @example 2.5
+                 */
+                "x-weight-wait"?: string;
+                /**
+                 * @description Calls with one id go to one replica while it serves.
+                 * @example rollout-17
+                 */
+                "x-session-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "tide-nano",
+                 *       "input": "What is 17 + 25?",
+                 *       "max_output_tokens": 32,
+                 *       "temperature": 0
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResponseRequest"];
+            };
+        };
+        responses: {
+            /** @description The response; with `stream: true` as server-sent events that end in `response.completed`. */
+            200: {
+                headers: {
+                    /** @description Weights that made every token of this answer; `7-8` when they changed meanwhile. */
+                    "x-weight-version"?: string;
+                    /** @description Digest of those weights, where it is known. */
+                    "x-weight-digest"?: string;
+                    /** @description Version of the LoRA adapter that answered; only where `model` named one that was loaded here. */
+                    "x-adapter-version"?: string;
+                    /** @description Id of the replica. */
+                    "x-served-by"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "resp_6f1c",
+                     *       "object": "response",
+                     *       "created_at": 1795401568,
+                     *       "status": "completed",
+                     *       "model": "tide-nano",
+                     *       "output": [
+                     *         {
+                     *           "id": "msg_0f0f",
+                     *           "type": "message",
+                     *           "role": "assistant",
+                     *           "status": "completed",
+                     *           "content": [
+                     *             {
+                     *               "type": "output_text",
+                     *               "text": "17 + 25 = 42",
+                     *               "annotations": [],
+                     *               "logprobs": []
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "incomplete_details": null,
+                     *       "usage": {
+                     *         "input_tokens": 16,
+                     *         "input_tokens_details": {
+                     *           "cached_tokens": 0,
+                     *           "cache_write_tokens": 0
+                     *         },
+                     *         "output_tokens": 8,
+                     *         "output_tokens_details": {
+                     *           "reasoning_tokens": 0
+                     *         },
+                     *         "total_tokens": 24
+                     *       },
+                     *       "temperature": 0,
+                     *       "top_p": null,
+                     *       "max_output_tokens": 32,
+                     *       "store": false,
+                     *       "weight_version": 1,
+                     *       "weight_digest": "sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Response"];
+                    /**
+                     * @example event: response.output_text.delta
+                     *     data: {"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_0f0f","output_index":0,"content_index":0,"delta":"42","logprobs":[]}
                      */
                     "text/event-stream": string;
                 };

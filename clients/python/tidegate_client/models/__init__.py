@@ -242,8 +242,57 @@ from .residency_directive import ResidencyDirective
 from .residency_directive_groups import ResidencyDirectiveGroups
 from .residency_report import ResidencyReport
 from .residency_report_groups_item import ResidencyReportGroupsItem
+from .response import Response
 from .response_format import ResponseFormat
 from .response_format_type import ResponseFormatType
+from .response_incomplete_details_type_0 import ResponseIncompleteDetailsType0
+from .response_incomplete_details_type_0_reason import (
+    ResponseIncompleteDetailsType0Reason,
+)
+from .response_input_item import ResponseInputItem
+from .response_input_part import ResponseInputPart
+from .response_object import ResponseObject
+from .response_output_message import ResponseOutputMessage
+from .response_output_message_role import ResponseOutputMessageRole
+from .response_output_message_status import ResponseOutputMessageStatus
+from .response_output_message_type import ResponseOutputMessageType
+from .response_output_text import ResponseOutputText
+from .response_output_text_logprobs_item import ResponseOutputTextLogprobsItem
+from .response_output_text_logprobs_item_top_logprobs_item import (
+    ResponseOutputTextLogprobsItemTopLogprobsItem,
+)
+from .response_output_text_type import ResponseOutputTextType
+from .response_request import ResponseRequest
+from .response_request_chat_template_kwargs_type_0 import (
+    ResponseRequestChatTemplateKwargsType0,
+)
+from .response_request_logit_bias_type_0 import ResponseRequestLogitBiasType0
+from .response_request_metadata_type_0 import ResponseRequestMetadataType0
+from .response_request_reasoning_type_0 import ResponseRequestReasoningType0
+from .response_request_reasoning_type_0_effort_type_1 import (
+    ResponseRequestReasoningType0EffortType1,
+)
+from .response_request_reasoning_type_0_effort_type_2_type_1 import (
+    ResponseRequestReasoningType0EffortType2Type1,
+)
+from .response_request_reasoning_type_0_effort_type_3_type_1 import (
+    ResponseRequestReasoningType0EffortType3Type1,
+)
+from .response_request_text_type_0 import ResponseRequestTextType0
+from .response_request_truncation_type_1 import ResponseRequestTruncationType1
+from .response_request_truncation_type_2_type_1 import (
+    ResponseRequestTruncationType2Type1,
+)
+from .response_request_truncation_type_3_type_1 import (
+    ResponseRequestTruncationType3Type1,
+)
+from .response_status import ResponseStatus
+from .response_text_format import ResponseTextFormat
+from .response_text_format_schema_type_0 import ResponseTextFormatSchemaType0
+from .response_text_format_type import ResponseTextFormatType
+from .response_usage import ResponseUsage
+from .response_usage_input_tokens_details import ResponseUsageInputTokensDetails
+from .response_usage_output_tokens_details import ResponseUsageOutputTokensDetails
 from .server import Server
 from .server_details import ServerDetails
 from .server_event import ServerEvent
@@ -519,8 +568,41 @@ __all__ = (
     "ResidencyDirectiveGroups",
     "ResidencyReport",
     "ResidencyReportGroupsItem",
+    "Response",
     "ResponseFormat",
     "ResponseFormatType",
+    "ResponseIncompleteDetailsType0",
+    "ResponseIncompleteDetailsType0Reason",
+    "ResponseInputItem",
+    "ResponseInputPart",
+    "ResponseObject",
+    "ResponseOutputMessage",
+    "ResponseOutputMessageRole",
+    "ResponseOutputMessageStatus",
+    "ResponseOutputMessageType",
+    "ResponseOutputText",
+    "ResponseOutputTextLogprobsItem",
+    "ResponseOutputTextLogprobsItemTopLogprobsItem",
+    "ResponseOutputTextType",
+    "ResponseRequest",
+    "ResponseRequestChatTemplateKwargsType0",
+    "ResponseRequestLogitBiasType0",
+    "ResponseRequestMetadataType0",
+    "ResponseRequestReasoningType0",
+    "ResponseRequestReasoningType0EffortType1",
+    "ResponseRequestReasoningType0EffortType2Type1",
+    "ResponseRequestReasoningType0EffortType3Type1",
+    "ResponseRequestTextType0",
+    "ResponseRequestTruncationType1",
+    "ResponseRequestTruncationType2Type1",
+    "ResponseRequestTruncationType3Type1",
+    "ResponseStatus",
+    "ResponseTextFormat",
+    "ResponseTextFormatSchemaType0",
+    "ResponseTextFormatType",
+    "ResponseUsage",
+    "ResponseUsageInputTokensDetails",
+    "ResponseUsageOutputTokensDetails",
     "Server",
     "ServerDetails",
     "ServerEvent",

@@ -1,0 +1,20 @@
+from typing import Literal
+
+ResponseRequestTruncationType3Type1 = Literal["auto", "disabled"]
+
+RESPONSE_REQUEST_TRUNCATION_TYPE_3_TYPE_1_VALUES: set[
+    ResponseRequestTruncationType3Type1
+] = {
+    "auto",
+    "disabled",
+}
+
+
+def check_response_request_truncation_type_3_type_1(
+    value: str,
+) -> ResponseRequestTruncationType3Type1:
+    if value in RESPONSE_REQUEST_TRUNCATION_TYPE_3_TYPE_1_VALUES:
+        return value
+    raise TypeError(
+        f"Unexpected value {value!r}. Expected one of {RESPONSE_REQUEST_TRUNCATION_TYPE_3_TYPE_1_VALUES!r}"
+    )
