@@ -61,6 +61,8 @@ export interface GenerateRequest {
   readonly echo: boolean;
   /** Embed the prompts, generate nothing: each prompt gets one `embedding` event and one `finish`. */
   readonly pooling?: Pooling;
+  /** Shares cached prefixes with requests of the same salt only; absent: with those that have none. */
+  readonly cacheSalt?: string;
   /** Cut prompts that are longer; absent = refuse them. */
   readonly truncate?: Truncation;
 }

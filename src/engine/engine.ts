@@ -273,6 +273,8 @@ export interface EngineActivity {
   readonly waiting: number;
   /** Sequences that left the KV cache for others and were recomputed, since the worker started. */
   readonly preemptions: number;
+  /** Prompt tokens looked up in the prefix cache, and found there, since the worker started. */
+  readonly prefixTokens: { readonly queried: number; readonly hit: number };
 }
 
 export interface TokenizeResult {

@@ -31,8 +31,14 @@ export function toResidency(summary: ResidencySummary | null): ServerResidency |
 function toActivity({ activity }: Replica["engine"]): Server["details"] {
   const heard = activity?.();
   if (heard === undefined || heard === null) return {};
-  const { running, waiting, preemptions } = heard;
-  return { running_sequences: running, waiting_sequences: waiting, preemptions };
+  const { running, waiting, preemptions, prefixTokens } = heard;
+  return {
+    running_sequences: running,
+    waiting_sequences: waiting,
+    preemptions,
+    prefix_queried_tokens: prefixTokens.queried,
+    prefix_hit_tokens: prefixTokens.hit,
+  };
 }
 
 /** One replica as `GET /api/servers/{id}` shows it. */

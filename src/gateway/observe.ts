@@ -54,6 +54,16 @@ export function observeGateway(
     "Sequences that left the KV cache for others and were recomputed, since the worker started.",
     ["replica"],
   );
+  const queried = metrics.gauge(
+    "tidegate_prefix_cache_queries_tokens_total",
+    "Prompt tokens looked up in the prefix cache of an embedded replica, since its worker started.",
+    ["replica"],
+  );
+  const hit = metrics.gauge(
+    "tidegate_prefix_cache_hits_tokens_total",
+    "Prompt tokens that were found in the prefix cache and not computed again, since the worker started.",
+    ["replica"],
+  );
   const workers = metrics.gauge("tidegate_worker_resident_bytes", "Resident memory of an embedded replica's worker.", [
     "replica",
   ]);
@@ -67,7 +77,11 @@ export function observeGateway(
     open.set({}, streams.active);
     for (const { id, engine } of fleet.replicas()) {
       const activity = engine.activity?.();
-      if (activity !== undefined) preemptions.set({ replica: id }, activity?.preemptions ?? 0);
+      if (activity !== undefined) {
+        preemptions.set({ replica: id }, activity?.preemptions ?? 0);
+        queried.set({ replica: id }, activity?.prefixTokens.queried ?? 0);
+        hit.set({ replica: id }, activity?.prefixTokens.hit ?? 0);
+      }
       for (const state of activity === undefined ? [] : (["running", "waiting"] as const)) {
         sequences.set({ replica: id, state }, activity?.[state] ?? 0);
       }

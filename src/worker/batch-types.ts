@@ -58,6 +58,8 @@ export interface BatchRequest {
   /** Unique among the live ones; chosen by the caller. */
   readonly key: number;
   readonly promptIds: readonly number[];
+  /** Shares cached prefixes with requests of the same salt only; absent: with those that have none. */
+  readonly cacheSalt?: string;
   readonly samples: number;
   readonly sampling: ResolvedSampling;
   /** Pool the hidden states of the prompt; no token is drawn. Needs one sample and `maxTokens` 0. */

@@ -254,7 +254,7 @@ class ContinuousBatcher implements Batcher {
     // Log probabilities and the mean of the prompt need every position to be run, and the next token needs the last one.
     const whole = group.request.sampling.promptLogprobs >= 0 || group.request.pooling === "mean";
     const limit = group.reported || !whole ? tokens.length - 1 : 0;
-    const cached = this.#prefixes.restore(tokens, limit, slot);
+    const cached = this.#prefixes.restore(tokens, limit, slot, group.request.cacheSalt);
     if (!group.reported) group.cachedTokens = cached;
     return cached;
   }
@@ -280,7 +280,7 @@ class ContinuousBatcher implements Batcher {
     const last = logits.subarray(start, start + vocabSize);
     this.#prefilling = null;
     this.#rows.push(sequence);
-    this.#prefixes.save(tokens, to, this.#rows.length - 1);
+    this.#prefixes.save(tokens, to, this.#rows.length - 1, group.request.cacheSalt);
     if (!group.reported) {
       group.reported = true;
       const logprobs = wantsPrompt ? group.promptLogprobs : null;
@@ -307,7 +307,7 @@ class ContinuousBatcher implements Batcher {
     sequence.cached = to;
     if (group.pool === null || to < tokens.length) return to - from;
     this.#prefilling = null;
-    this.#prefixes.save(tokens, to, slot);
+    this.#prefixes.save(tokens, to, slot, group.request.cacheSalt);
     outputs.push({ type: "prompt", key, cachedTokens: group.cachedTokens, logprobs: null });
     outputs.push({ type: "embedding", key, values: group.pool.values() });
     outputs.push(sequence.toFinish("stop"));
@@ -378,7 +378,7 @@ class ContinuousBatcher implements Batcher {
   /** Frees a row, whose prefix is kept; the last one moves into the gap, and the prompt being read moves down. */
   #vacate(row: number): void {
     const sequence = this.#rows[row]!;
-    this.#prefixes.save(sequence.tokens, sequence.cached, row);
+    this.#prefixes.save(sequence.tokens, sequence.cached, row, sequence.group.request.cacheSalt);
     const last = this.#rows.length - 1;
     if (row !== last) {
       this.#cache.copy(last, row, this.#rows[last]!.cached);

@@ -5,7 +5,8 @@
  * first. Knows tokens and rows, not sequences.
  *
  * A block is found by the block before it and its own tokens, compared whole: no hash can collide. The first block's
- * predecessor is a number that stands for the weights; `drop` draws another, and nothing computed before can match.
+ * predecessor is a number that stands for the weights, and the request's salt; `drop` draws another number, and nothing
+ * computed before can match.
  */
 import type { KvCache } from "./kv-cache.ts";
 
@@ -49,10 +50,11 @@ export class PrefixCache {
    * Fills the start of a slot with what is known of these tokens.
    *
    * @param limit tokens at most
+   * @param salt only what was kept under the same one is found
    * @returns tokens filled, a multiple of the block
    */
-  restore(tokens: readonly number[], limit: number, slot: number): number {
-    const path = this.#find(tokens, limit);
+  restore(tokens: readonly number[], limit: number, slot: number, salt?: string): number {
+    const path = this.#find(tokens, limit, salt);
     for (const [index, block] of path.entries()) {
       this.#cache.copyIn(slot, index * PREFIX_BLOCK, PREFIX_BLOCK, block.rows);
     }
@@ -61,16 +63,16 @@ export class PrefixCache {
   }
 
   /** Keeps the first `count` of these tokens, whose keys and values are in the slot; whole blocks, as far as they fit. */
-  save(tokens: readonly number[], count: number, slot: number): void {
+  save(tokens: readonly number[], count: number, slot: number, salt?: string): void {
     if (this.#capacity === 0) return;
-    const path = this.#find(tokens, count);
+    const path = this.#find(tokens, count, salt);
     // Out of the order while it grows, so that making room cannot take a block of the path itself.
     for (const { key } of path) this.#blocks.delete(key);
     for (let at = path.length * PREFIX_BLOCK; at + PREFIX_BLOCK <= count; at += PREFIX_BLOCK) {
       const rows = this.#allocate(path.length);
       if (rows === null) break;
       this.#cache.copyOut(slot, at, PREFIX_BLOCK, rows);
-      path.push({ id: this.#nextId++, key: this.#keyOf(path.at(-1), tokens, at), rows });
+      path.push({ id: this.#nextId++, key: this.#keyOf(path.at(-1), tokens, at, salt), rows });
     }
     this.#touch(path);
   }
@@ -81,15 +83,16 @@ export class PrefixCache {
     this.#root = this.#nextId++;
   }
 
-  #keyOf(before: Block | undefined, tokens: readonly number[], at: number): string {
-    return `${before?.id ?? this.#root}:${tokens.slice(at, at + PREFIX_BLOCK).join()}`;
+  #keyOf(before: Block | undefined, tokens: readonly number[], at: number, salt: string | undefined): string {
+    const first = salt === undefined ? this.#root : `${this.#root}${JSON.stringify(salt)}`;
+    return `${before?.id ?? first}:${tokens.slice(at, at + PREFIX_BLOCK).join()}`;
   }
 
   /** The blocks of the longest known prefix of at most `limit` tokens. */
-  #find(tokens: readonly number[], limit: number): Block[] {
+  #find(tokens: readonly number[], limit: number, salt: string | undefined): Block[] {
     const path: Block[] = [];
     for (let at = 0; at + PREFIX_BLOCK <= limit; at += PREFIX_BLOCK) {
-      const block = this.#blocks.get(this.#keyOf(path.at(-1), tokens, at));
+      const block = this.#blocks.get(this.#keyOf(path.at(-1), tokens, at, salt));
       if (block === undefined) break;
       path.push(block);
     }

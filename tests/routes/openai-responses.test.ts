@@ -234,8 +234,8 @@ describe("responses", () => {
       },
     });
     const events = await eventsOf(await post({ input: "a", stream: true }));
-    const { type, code, message } = events.at(-1) ?? {};
-    assert.deepEqual([type, code, message], ["error", "replica_failed", "the worker is gone"]);
+    const last = events.at(-1);
+    assert.deepEqual([last?.type, last?.code, last?.message], ["error", "replica_failed", "the worker is gone"]);
   });
 
   const REFUSED: readonly (readonly [body: Record<string, unknown>, param: string, message: RegExp])[] = [

@@ -49,6 +49,16 @@ const assertClose = (got: readonly number[], want: readonly number[]) => {
   for (const [at, value] of want.entries()) assert.ok(Math.abs(got[at]! - value) < 1e-4, `logprob ${at}`);
 };
 
+test("is found under its own salt only", () => {
+  const batcher = keeping();
+  const prompt = toPrompt(5, 40);
+  const cachedOf = (cacheSalt: string | undefined): number =>
+    ask(batcher, { ...toRequest(prompt), ...(cacheSalt === undefined ? {} : { cacheSalt }) }).cachedTokens;
+  const salts = [undefined, "a", "b", '"', "0", "a:1"];
+  assert.deepEqual(salts.map(cachedOf), [0, 0, 0, 0, 0, 0]);
+  assert.deepEqual(salts.map(cachedOf), [32, 32, 32, 32, 32, 32]);
+});
+
 describe("a prompt that comes again", () => {
   test("is read but for its last block, and answered alike", () => {
     const batcher = keeping();

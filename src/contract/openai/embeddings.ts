@@ -1,7 +1,7 @@
 /** `POST /v1/embeddings` as vLLM 0.32 has it, plus the weight stamp. */
 import { z } from "zod";
 import { ChatRequestMessage, TemplateFields } from "./chat.ts";
-import { TruncationFields, Usage, WeightDigestField, WeightVersionField } from "./sampling.ts";
+import { CacheSalt, TruncationFields, Usage, WeightDigestField, WeightVersionField } from "./sampling.ts";
 
 /** Everything but `input`, which is read by hand as a completion's `prompt` is. */
 export const EmbeddingOptions = z.object({
@@ -36,7 +36,7 @@ export const EmbeddingOptions = z.object({
   ...TemplateFields,
   ...TruncationFields,
   request_id: z.string().min(1).max(256).nullish(),
-  cache_salt: z.string().min(1).max(1024).nullish(),
+  cache_salt: CacheSalt.nullish(),
   user: z.string().nullish(),
 });
 export type EmbeddingOptions = z.infer<typeof EmbeddingOptions>;

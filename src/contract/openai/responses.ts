@@ -50,6 +50,7 @@ const {
   logit_bias,
   structured_outputs,
   stream,
+  cache_salt,
   request_id,
   user,
 } = SamplingFields;
@@ -83,7 +84,7 @@ export const ResponseOptions = z.object({
   chat_template_kwargs: TemplateFields.chat_template_kwargs,
   ...{ temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty, seed, stop },
   ...{ stop_token_ids, include_stop_str_in_output, ignore_eos, skip_special_tokens, logit_bias, structured_outputs },
-  ...{ stream, request_id, user },
+  ...{ stream, cache_salt, request_id, user },
 });
 export type ResponseOptions = z.infer<typeof ResponseOptions>;
 

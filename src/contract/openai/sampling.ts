@@ -11,6 +11,13 @@ export const SAMPLES_LIMIT = 16_384;
 const about = (description: string) => ({ description });
 const tokenIds = z.array(z.number().int().min(0));
 
+/** Requests share cached prefixes only with those of the same salt: who does not know it cannot find out by the time it takes. */
+export const CacheSalt = z
+  .string()
+  .min(1)
+  .max(1024)
+  .meta({ description: "Cached prefixes are shared with requests of the same salt only." });
+
 /** Fields with one meaning in both requests. */
 export const SamplingFields = {
   model: z
@@ -54,6 +61,7 @@ export const SamplingFields = {
   stream_options: z
     .object({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() })
     .nullish(),
+  cache_salt: CacheSalt.nullish(),
   request_id: z.string().min(1).max(256).nullish(),
   user: z.string().nullish(),
 };

@@ -69,7 +69,8 @@ export class WorkerConnection {
   #gone: GatewayError | null = null;
   #hello: (error?: GatewayError) => void = () => {};
   #residency: ResidencySummary | null = null;
-  #activity: EngineActivity = { running: 0, waiting: 0, preemptions: 0 };
+  #activity: Omit<EngineActivity, "prefixTokens"> = { running: 0, waiting: 0, preemptions: 0 };
+  #prefixTokens = { queried: 0, hit: 0 };
   /** Resolves with the worker's first word; rejects when it ends before. */
   readonly ready: Promise<void>;
   /** Resolves when the process is gone and everything under way has been failed with this error. */
@@ -113,7 +114,7 @@ export class WorkerConnection {
 
   /** What the worker last said it has to do. */
   get activity(): EngineActivity {
-    return this.#activity;
+    return { ...this.#activity, prefixTokens: this.#prefixTokens };
   }
 
   /** A call's answer is newer than the last heartbeat. */
@@ -290,6 +291,12 @@ export class WorkerConnection {
       case "events": {
         const queue = this.#streams.get(message.id);
         if (message.events.at(-1)?.type === "end") this.#streams.delete(message.id);
+        for (const event of message.events) {
+          // Who asks for log probabilities of a prompt has all of it computed: nothing is looked up.
+          if (event.type !== "prompt" || event.logprobs !== undefined) continue;
+          this.#prefixTokens.queried += event.tokenIds.length;
+          this.#prefixTokens.hit += event.cachedTokens;
+        }
         queue?.push(message.events.map(fromWireEvent));
         return;
       }

@@ -85,6 +85,7 @@ export function toCompletionsBody(
     add_special_tokens: options.addSpecialTokens,
     ...(request.truncate === undefined ? {} : { truncate_prompt_tokens: request.truncate.tokens }),
     ...(request.truncate?.side === undefined ? {} : { truncation_side: request.truncate.side }),
+    ...(request.cacheSalt === undefined ? {} : { cache_salt: request.cacheSalt }),
     stream: canStream(request),
     return_token_ids: true,
     // Texts as keys collide where two tokens read the same; ids do not.

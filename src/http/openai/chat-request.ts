@@ -7,6 +7,7 @@ import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import { checkOutputLogprobs } from "./check-logprobs.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
+import { toCacheSalt } from "./to-cache-salt.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
 import { toFunctions, toToolSchemas } from "./to-tools.ts";
@@ -57,6 +58,7 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
       sampling,
       echo: false,
       ...(truncate === undefined ? {} : { truncate }),
+      ...toCacheSalt(options),
     },
     id: `chatcmpl-${options.request_id ?? context.requestId}`,
     created: context.created,

@@ -6,6 +6,7 @@ import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
 import { checkOutputLogprobs } from "./check-logprobs.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
+import { toCacheSalt } from "./to-cache-salt.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toSampling } from "./to-sampling.ts";
 import { toStructuredOutputs } from "./to-structured.ts";
@@ -50,6 +51,7 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
       sampling: { ...sampling, promptLogprobs },
       echo: false,
       ...(truncate === undefined ? {} : { truncate }),
+      ...toCacheSalt(options),
     },
     id: `cmpl-${options.request_id ?? context.requestId}`,
     created: context.created,

@@ -6,6 +6,7 @@ import { GatewayError, invalidValue } from "../../errors.ts";
 import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import type { ParseContext } from "./render-options.ts";
+import { toCacheSalt } from "./to-cache-salt.ts";
 import { toPrompts } from "./to-prompts.ts";
 import { toTruncation } from "./to-truncation.ts";
 
@@ -65,6 +66,7 @@ export function parseEmbedding(
       echo: false,
       pooling,
       ...(truncate === undefined ? {} : { truncate }),
+      ...toCacheSalt(options),
     },
     id: `embd-${options.request_id ?? context.requestId}`,
     created: context.created,

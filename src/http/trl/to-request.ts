@@ -8,6 +8,7 @@ import { invalidValue } from "../../errors.ts";
 import { parseExactJson } from "../exact-json.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { chooseRequestTemplate } from "../openai/chat-prompt.ts";
+import { toCacheSalt } from "../openai/to-cache-salt.ts";
 import { toMessages } from "../openai/to-messages.ts";
 import { toPrompts } from "../openai/to-prompts.ts";
 import { toSampling } from "../openai/to-sampling.ts";
@@ -84,6 +85,7 @@ function toParsed(
       sampling,
       echo: false,
       ...(truncate === undefined ? {} : { truncate }),
+      ...toCacheSalt(fields),
     },
     prompts: prompts.length,
     samples,

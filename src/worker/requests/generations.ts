@@ -154,6 +154,7 @@ export class Generations {
         sampling,
         pooling: request.pooling?.type,
         ...(constraint === undefined ? {} : { constraint }),
+        ...(request.cacheSalt === undefined ? {} : { cacheSalt: request.cacheSalt }),
       });
     }
     checkPromptCandidates(requests);

@@ -8,6 +8,7 @@ import { validate } from "../../validation.ts";
 import { toChatPrompt } from "../chat-prompt.ts";
 import { checkOutputLogprobs } from "../check-logprobs.ts";
 import type { ParseContext } from "../render-options.ts";
+import { toCacheSalt } from "../to-cache-salt.ts";
 import { toMessages } from "../to-messages.ts";
 import { toSampling } from "../to-sampling.ts";
 import { toStructuredOutputs } from "../to-structured.ts";
@@ -112,6 +113,7 @@ export function parseResponse(body: Record<string, unknown>, context: ParseConte
       sampling,
       echo: false,
       ...(options.truncation === "auto" ? { truncate: { tokens: -1 } } : {}),
+      ...toCacheSalt(options),
     },
     id: options.request_id ?? `resp_${context.requestId}`,
     created: context.created,
