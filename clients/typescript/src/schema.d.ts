@@ -1419,6 +1419,8 @@ export interface components {
                 include_usage?: boolean | null;
                 continuous_usage_stats?: boolean | null;
             } | null;
+            /** @description Cached prefixes are shared with requests of the same salt only. */
+            cache_salt?: string | null;
             request_id?: string | null;
             user?: string | null;
             messages: components["schemas"]["ChatRequestMessage"][];
@@ -1724,6 +1726,8 @@ export interface components {
                 include_usage?: boolean | null;
                 continuous_usage_stats?: boolean | null;
             } | null;
+            /** @description Cached prefixes are shared with requests of the same salt only. */
+            cache_salt?: string | null;
             request_id?: string | null;
             user?: string | null;
             /** @description Default 16; 0 only together with `echo`. */
@@ -1927,6 +1931,7 @@ export interface components {
              */
             truncation_side?: "left" | "right" | null;
             request_id?: string | null;
+            /** @description Cached prefixes are shared with requests of the same salt only. */
             cache_salt?: string | null;
             user?: string | null;
         } & {
@@ -2676,6 +2681,8 @@ export interface components {
             } | null;
             structured_outputs?: components["schemas"]["StructuredOutputs"] | null;
             stream?: boolean | null;
+            /** @description Cached prefixes are shared with requests of the same salt only. */
+            cache_salt?: string | null;
             request_id?: string | null;
             user?: string | null;
         } & {

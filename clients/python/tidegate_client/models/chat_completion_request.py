@@ -93,6 +93,7 @@ class ChatCompletionRequest:
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
         stream (bool | None | Unset):
         stream_options (ChatCompletionRequestStreamOptionsType0 | None | Unset):
+        cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         request_id (None | str | Unset):
         user (None | str | Unset):
         max_tokens (int | None | Unset): Default: up to the context end.
@@ -146,6 +147,7 @@ class ChatCompletionRequest:
     return_tokens_as_token_ids: bool | None | Unset = UNSET
     stream: bool | None | Unset = UNSET
     stream_options: ChatCompletionRequestStreamOptionsType0 | None | Unset = UNSET
+    cache_salt: None | str | Unset = UNSET
     request_id: None | str | Unset = UNSET
     user: None | str | Unset = UNSET
     max_tokens: int | None | Unset = UNSET
@@ -377,6 +379,12 @@ class ChatCompletionRequest:
         else:
             stream_options = self.stream_options
 
+        cache_salt: None | str | Unset
+        if isinstance(self.cache_salt, Unset):
+            cache_salt = UNSET
+        else:
+            cache_salt = self.cache_salt
+
         request_id: None | str | Unset
         if isinstance(self.request_id, Unset):
             request_id = UNSET
@@ -574,6 +582,8 @@ class ChatCompletionRequest:
             field_dict["stream"] = stream
         if stream_options is not UNSET:
             field_dict["stream_options"] = stream_options
+        if cache_salt is not UNSET:
+            field_dict["cache_salt"] = cache_salt
         if request_id is not UNSET:
             field_dict["request_id"] = request_id
         if user is not UNSET:
@@ -957,6 +967,15 @@ class ChatCompletionRequest:
 
         stream_options = _parse_stream_options(d.pop("stream_options", UNSET))
 
+        def _parse_cache_salt(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        cache_salt = _parse_cache_salt(d.pop("cache_salt", UNSET))
+
         def _parse_request_id(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -1311,6 +1330,7 @@ class ChatCompletionRequest:
             return_tokens_as_token_ids=return_tokens_as_token_ids,
             stream=stream,
             stream_options=stream_options,
+            cache_salt=cache_salt,
             request_id=request_id,
             user=user,
             max_tokens=max_tokens,

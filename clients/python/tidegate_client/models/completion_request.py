@@ -69,6 +69,7 @@ class CompletionRequest:
         return_tokens_as_token_ids (bool | None | Unset): Tokens in logprobs as `token_id:N`.
         stream (bool | None | Unset):
         stream_options (CompletionRequestStreamOptionsType0 | None | Unset):
+        cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         request_id (None | str | Unset):
         user (None | str | Unset):
         max_tokens (int | None | Unset): Default 16; 0 only together with `echo`.
@@ -109,6 +110,7 @@ class CompletionRequest:
     return_tokens_as_token_ids: bool | None | Unset = UNSET
     stream: bool | None | Unset = UNSET
     stream_options: CompletionRequestStreamOptionsType0 | None | Unset = UNSET
+    cache_salt: None | str | Unset = UNSET
     request_id: None | str | Unset = UNSET
     user: None | str | Unset = UNSET
     max_tokens: int | None | Unset = UNSET
@@ -325,6 +327,12 @@ class CompletionRequest:
         else:
             stream_options = self.stream_options
 
+        cache_salt: None | str | Unset
+        if isinstance(self.cache_salt, Unset):
+            cache_salt = UNSET
+        else:
+            cache_salt = self.cache_salt
+
         request_id: None | str | Unset
         if isinstance(self.request_id, Unset):
             request_id = UNSET
@@ -438,6 +446,8 @@ class CompletionRequest:
             field_dict["stream"] = stream
         if stream_options is not UNSET:
             field_dict["stream_options"] = stream_options
+        if cache_salt is not UNSET:
+            field_dict["cache_salt"] = cache_salt
         if request_id is not UNSET:
             field_dict["request_id"] = request_id
         if user is not UNSET:
@@ -820,6 +830,15 @@ class CompletionRequest:
 
         stream_options = _parse_stream_options(d.pop("stream_options", UNSET))
 
+        def _parse_cache_salt(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        cache_salt = _parse_cache_salt(d.pop("cache_salt", UNSET))
+
         def _parse_request_id(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -969,6 +988,7 @@ class CompletionRequest:
             return_tokens_as_token_ids=return_tokens_as_token_ids,
             stream=stream,
             stream_options=stream_options,
+            cache_salt=cache_salt,
             request_id=request_id,
             user=user,
             max_tokens=max_tokens,

@@ -104,7 +104,7 @@ class EmbeddingRequest:
             EmbeddingRequestTruncationSideType3Type1 | None | Unset): The side that is cut off; default left, of embeddings
             right.
         request_id (None | str | Unset):
-        cache_salt (None | str | Unset):
+        cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         user (None | str | Unset):
     """
 

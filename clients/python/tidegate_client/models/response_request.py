@@ -74,6 +74,7 @@ class ResponseRequest:
         logit_bias (None | ResponseRequestLogitBiasType0 | Unset): Token id → added to its logit.
         structured_outputs (None | StructuredOutputs | Unset):
         stream (bool | None | Unset):
+        cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         request_id (None | str | Unset):
         user (None | str | Unset):
     """
@@ -111,6 +112,7 @@ class ResponseRequest:
     logit_bias: None | ResponseRequestLogitBiasType0 | Unset = UNSET
     structured_outputs: None | StructuredOutputs | Unset = UNSET
     stream: bool | None | Unset = UNSET
+    cache_salt: None | str | Unset = UNSET
     request_id: None | str | Unset = UNSET
     user: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -326,6 +328,12 @@ class ResponseRequest:
         else:
             stream = self.stream
 
+        cache_salt: None | str | Unset
+        if isinstance(self.cache_salt, Unset):
+            cache_salt = UNSET
+        else:
+            cache_salt = self.cache_salt
+
         request_id: None | str | Unset
         if isinstance(self.request_id, Unset):
             request_id = UNSET
@@ -397,6 +405,8 @@ class ResponseRequest:
             field_dict["structured_outputs"] = structured_outputs
         if stream is not UNSET:
             field_dict["stream"] = stream
+        if cache_salt is not UNSET:
+            field_dict["cache_salt"] = cache_salt
         if request_id is not UNSET:
             field_dict["request_id"] = request_id
         if user is not UNSET:
@@ -813,6 +823,15 @@ class ResponseRequest:
 
         stream = _parse_stream(d.pop("stream", UNSET))
 
+        def _parse_cache_salt(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        cache_salt = _parse_cache_salt(d.pop("cache_salt", UNSET))
+
         def _parse_request_id(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -859,6 +878,7 @@ class ResponseRequest:
             logit_bias=logit_bias,
             structured_outputs=structured_outputs,
             stream=stream,
+            cache_salt=cache_salt,
             request_id=request_id,
             user=user,
         )
