@@ -154,7 +154,10 @@ async function loadPlain(options: PlainOptions): Promise<{
   const runtime = openOnnxRuntime();
   const { tensors, packed, forms } = await readInitializers(config, source, quantize, onProgress);
   for (const [name, table] of tables) tensors.set(name, table);
-  const { graph, inputNames, outputNames } = buildDecoderGraph(config, positions, forms, activations);
+  const { graph, inputNames, outputNames } = buildDecoderGraph(
+    ...([config, positions, forms, activations] as const),
+    provider === "webgpu" ? "standard" : "fused",
+  );
   const session = await runtime.createSession(toModelProto(graph, runtime.externalLocation), {
     provider,
     threads: 1,

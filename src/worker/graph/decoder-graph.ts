@@ -64,18 +64,26 @@ function toCodedInitializers(name: string, form: MatrixForm): ExternalInitialize
  */
 export type Activations = "int8" | "float32";
 
+/**
+ * How x Wᵀ is said: in one operator, or in those that every provider has (WebGPU has no FusedMatMul and would leave it to the
+ * CPU, with a copy there and back).
+ */
+export type Products = "fused" | "standard";
+
 /** Which weights are held as codes, by name; the others are float32. */
 export type MatrixForms = ReadonlyMap<string, MatrixForm>;
 
 /**
  * @param positions rows of the rotary tables: the longest context
  * @param forms of the weights that are no floats; a head of its own form may stand beside a tied embedding
+ * @param products standard operators need a transposed copy of each matrix, made once when the session is compiled
  */
 export function buildDecoderGraph(
   config: ModelConfig,
   positions: number,
   forms: MatrixForms = new Map(),
   activations: Activations = "int8",
+  products: Products = "fused",
 ): DecoderGraph {
   const { nodes, add } = createNodes();
   const epsilon = { epsilon: float(config.rmsNormEps) };
@@ -84,6 +92,12 @@ export function buildDecoderGraph(
   for (const [name, form] of forms) external.push(...toCodedInitializers(name, form));
   for (const name of [COS_TABLE, SIN_TABLE]) external.push({ name, dims: [positions, config.kernelHeadDim / 2] });
 
+  /** x Wᵀ of floats; `flat`: x has two axes. */
+  const dot = (x: string, weight: string, flat: boolean, outputs?: readonly string[]): string => {
+    if (products === "fused") return add("FusedMatMul", [x, weight], { transB: int(1) }, outputs, MICROSOFT);
+    if (flat) return add("Gemm", [x, weight], { transB: int(1) }, outputs);
+    return add("MatMul", [x, add("Transpose", [weight])], {}, outputs);
+  };
   /** Sums of x over each group, by x and group: the projections of one x share them. */
   const sums = new Map<string, string>();
   const toSums = (x: string, group: number, flat: boolean): string => {
@@ -108,14 +122,14 @@ export function buildDecoderGraph(
     const last = output === undefined ? undefined : [output];
     if (!corrected) return add("MatMulNBits", inputs, attributes, last, MICROSOFT);
     const main = add("MatMulNBits", inputs, attributes, undefined, MICROSOFT);
-    const both = [toSums(x, group, output !== undefined), correctionsName(weight)];
-    return add("Add", [main, add("FusedMatMul", both, { transB: int(1) }, undefined, MICROSOFT)], {}, last);
+    const flat = output !== undefined;
+    return add("Add", [main, dot(toSums(x, group, flat), correctionsName(weight), flat)], {}, last);
   };
   /** x Wᵀ, with W as the checkpoint has it, plus a bias where there is one. */
   const product = (x: string, weight: string, output?: string) => {
     const form = forms.get(weight);
     if (form !== undefined) return codedProduct(x, weight, form, output);
-    return add("FusedMatMul", [x, weight], { transB: int(1) }, output === undefined ? undefined : [output], MICROSOFT);
+    return dot(x, weight, output !== undefined, output === undefined ? undefined : [output]);
   };
   const linear = (layer: number, kind: string, x: string, bias: boolean) => {
     const y = product(x, linearName(layer, kind, "weight"));

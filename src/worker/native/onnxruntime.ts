@@ -40,6 +40,7 @@ const SLOT = {
   SessionOptionsAppendExecutionProvider_CUDA_V2: 204,
   CreateCUDAProviderOptions: 205,
   ReleaseCUDAProviderOptions: 208,
+  AddExternalInitializers: 210,
   SessionOptionsAppendExecutionProvider: 216,
   Session_GetEpGraphAssignmentInfo: 407,
   EpAssignedSubgraph_GetEpName: 408,
@@ -145,6 +146,7 @@ function loadApi(path: string) {
     releaseSessionOptions: slot("ReleaseSessionOptions", "void", [h]),
     addConfig: slot("AddSessionConfigEntry", h, [h, p, p]),
     addInitializer: slot("AddInitializer", h, [h, p, h]),
+    addExternalInitializers: slot("AddExternalInitializers", h, [h, p, p, "size_t"]),
     appendCuda: slot("SessionOptionsAppendExecutionProvider_CUDA_V2", h, [h, h]),
     assignments: () => ({
       subgraphs: slot("Session_GetEpGraphAssignmentInfo", h, [h, p, p]),
@@ -286,6 +288,19 @@ export class OnnxRuntime {
   }
 
   /**
+   * Another device takes a copy of each initializer. (Of what stays in memory of ours it would read the file that external
+   * data names, with no more than a warning.)
+   */
+  #uploadInitializers(settings: bigint, initializers: ReadonlyMap<string, OrtTensor>): void {
+    const strings = [...initializers.keys()].map(pinnedString);
+    const names = pinnedPointers(strings.length);
+    const values = pinnedPointers(strings.length);
+    for (const [index, bytes] of strings.entries()) names[index] = addressOf(bytes);
+    for (const [index, { handle }] of [...initializers.values()].entries()) values[index] = handle;
+    this.#check(this.#api.addExternalInitializers(settings, names, values, strings.length));
+  }
+
+  /**
    * Compiles a serialized ONNX model on another thread (about a second per 500 MB of weights). Sessions that exist may
    * run meanwhile.
    */
@@ -297,6 +312,7 @@ export class OnnxRuntime {
       // Basic optimisation only (1): the graph is built in its final form.
       this.#check(api.setOptimization(settings, 1));
       this.#check(api.setThreads(settings, options.threads));
+      const onCpu = (options.provider ?? "cpu") === "cpu";
       const config: [string, string][] = [
         // Idle pool threads must not burn whole cores.
         ["session.intra_op.allow_spinning", "0"],
@@ -305,14 +321,16 @@ export class OnnxRuntime {
         // The place of external data must exist although the bytes come from `initializers` and it is never read.
         ["session.model_external_initializers_file_folder_path", dirname(this.#path)],
       ];
-      const record = options.recordAssignments ?? (options.provider ?? "cpu") !== "cpu";
+      const record = options.recordAssignments ?? !onCpu;
       if (record) config.push([...RECORD_ASSIGNMENTS]);
       for (const [key, value] of config) {
         this.#check(api.addConfig(settings, pinnedString(key), pinnedString(value)));
       }
-      for (const [name, tensor] of options.initializers) {
-        this.#check(api.addInitializer(settings, pinnedString(name), tensor.handle));
-      }
+      if (onCpu) {
+        for (const [name, tensor] of options.initializers) {
+          this.#check(api.addInitializer(settings, pinnedString(name), tensor.handle));
+        }
+      } else this.#uploadInitializers(settings, options.initializers);
       const out = pinnedPointers(1);
       const bytes = new Uint8Array(new ArrayBuffer(model.length));
       bytes.set(model);
