@@ -1,6 +1,6 @@
 /**
  * Which execution provider of ONNX Runtime the model runs on. One that was asked for by name is used or refused with the
- * reason and the mend; `auto` takes the first that can be had, and says why it was not another. Compiles nothing.
+ * reason and the mend; `auto` takes the CPU, and says why not another. Compiles nothing.
  */
 import { cpus } from "node:os";
 import { GatewayError } from "../errors.ts";
@@ -11,12 +11,13 @@ export interface ChosenDevice {
   readonly provider: Provider;
   /** In words: what it runs on. */
   readonly name: string;
-  /** Of `auto`: why what comes first was not taken. */
+  /** Of `auto`: why it was not another. */
   readonly notes: readonly string[];
 }
 
-/** `auto` tries in this order; the CPU is always there. */
-const ORDER = ["cuda", "webgpu"] as const;
+const OTHERS = ["cuda", "webgpu"] as const;
+
+const COPIES = "auto stays on the CPU, because the KV cache would be copied to the GPU and back at every step.";
 
 const MEND = {
   cuda:
@@ -58,11 +59,13 @@ export function chooseDevice(
       param: "device",
     });
   }
-  const notes: string[] = [];
-  for (const provider of ORDER) {
+  // The KV cache stays in the machine's memory: a GPU would copy all of it there and back at every step, which costs more than
+  // it saves. Whoever wants it all the same says so.
+  const notes = OTHERS.map((provider) => {
     const reason = probe(provider);
-    if (reason === null) return chosen(provider, notes);
-    notes.push(`no ${provider}: ${reason}`);
-  }
+    return reason === null
+      ? `${provider} is to be had with --device ${provider}; ${COPIES}`
+      : `no ${provider}: ${reason}`;
+  });
   return chosen("cpu", notes);
 }

@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured] [smol] [mixed]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [webgpu] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured] [smol] [mixed]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -11,6 +11,7 @@ import { bridge } from "./bridge.mjs";
 import { dashboard } from "./dashboard.mjs";
 import { smol } from "./smol.mjs";
 import { vllmSync } from "./vllm-sync/run.mjs";
+import { webgpu } from "./webgpu.mjs";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const root = resolve(repository, process.env.TIDEGATE_INTEROP ?? ".tidegate/interop");
@@ -67,8 +68,8 @@ function start(command, args, environment = {}) {
   return child;
 }
 
-async function startGateway(port, args) {
-  const child = start(binaryOf("bun"), ["src/cli/main.ts", "serve", "--port", String(port), ...args]);
+async function startGateway(port, args, environment) {
+  const child = start(binaryOf("bun"), ["src/cli/main.ts", "serve", "--port", String(port), ...args], environment);
   await waitFor(`http://127.0.0.1:${port}/readyz`, 120, child);
   return { child, url: `http://127.0.0.1:${port}` };
 }
@@ -180,6 +181,7 @@ try {
     }
   }
   if (wanted("dashboard")) await dashboard({ start, startGateway, waitFor, stop, count, root, repository });
+  if (wanted("webgpu")) await webgpu({ start, startGateway, stop, count, repository });
   if (wanted("bridge")) await bridge({ run, start, waitFor, stop, count, pytest, root, repository, started });
   if (wanted("smol")) await smol({ run, count, root, repository, python, startGateway, stop });
   if (wanted("mixed")) {

@@ -87,6 +87,8 @@ export interface SessionOptions {
   readonly prepack: boolean;
   /** Replaces initializers of the model by name; each is declared there as external data. */
   readonly initializers: ReadonlyMap<string, OrtView>;
+  /** The session gets copies, as it must where it folds or another device holds them; default: where the provider is not the CPU. */
+  readonly copyInitializers?: boolean;
   /** Where the session keeps what it packs and copies; such a session is made without yielding. Default: the heap. */
   readonly region?: Region;
 }
@@ -288,10 +290,10 @@ export class OnnxRuntime {
   }
 
   /**
-   * Another device takes a copy of each initializer. (Of what stays in memory of ours it would read the file that external
-   * data names, with no more than a warning.)
+   * Puts a copy of each initializer into the graph. (What another device holds, or what is computed with at compile time, is
+   * otherwise read from the file that external data names, with no more than a warning.)
    */
-  #uploadInitializers(settings: bigint, initializers: ReadonlyMap<string, OrtTensor>): void {
+  #copyInitializers(settings: bigint, initializers: ReadonlyMap<string, OrtView>): void {
     const strings = [...initializers.keys()].map(pinnedString);
     const names = pinnedPointers(strings.length);
     const values = pinnedPointers(strings.length);
@@ -313,6 +315,7 @@ export class OnnxRuntime {
       this.#check(api.setOptimization(settings, 1));
       this.#check(api.setThreads(settings, options.threads));
       const onCpu = (options.provider ?? "cpu") === "cpu";
+      const copied = options.copyInitializers ?? !onCpu;
       const config: [string, string][] = [
         // Idle pool threads must not burn whole cores.
         ["session.intra_op.allow_spinning", "0"],
@@ -326,11 +329,10 @@ export class OnnxRuntime {
       for (const [key, value] of config) {
         this.#check(api.addConfig(settings, pinnedString(key), pinnedString(value)));
       }
-      if (onCpu) {
-        for (const [name, tensor] of options.initializers) {
-          this.#check(api.addInitializer(settings, pinnedString(name), tensor.handle));
-        }
-      } else this.#uploadInitializers(settings, options.initializers);
+      if (copied) this.#copyInitializers(settings, options.initializers);
+      for (const [name, tensor] of copied ? [] : options.initializers) {
+        this.#check(api.addInitializer(settings, pinnedString(name), tensor.handle));
+      }
       const out = pinnedPointers(1);
       const bytes = new Uint8Array(new ArrayBuffer(model.length));
       bytes.set(model);
