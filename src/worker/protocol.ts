@@ -59,6 +59,10 @@ export interface LoadedInfo {
   readonly provider: string;
   /** What it runs on, in words. */
   readonly device?: string;
+  /** Of `--device auto`: why it is none of those that come first. */
+  readonly deviceFallback?: string;
+  /** Operators that the CPU runs in place of the device. */
+  readonly operatorsOnCpu?: string;
   /** How the matrices are held: "fp32", or how many as what. */
   readonly weightFormat?: string;
   /** Tokens that the KV cache holds, of all sequences together. */

@@ -1,7 +1,10 @@
 /** The program as a user starts it: through the start script, with signals, and with what can go wrong at once. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -95,6 +98,25 @@ describe("starting and ending", () => {
     const started = start(["--port", "0", "--model", "/nowhere/to/be/found"]);
     assert.equal(await started.exited, 3);
     assert.match(started.lines.join("\n"), /tidegate: .*\/nowhere\/to\/be\/found/);
+  });
+
+  test("a tokenizer that does not match the model: exit 3, the token and both numbers", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "tidegate-vocabulary-"));
+    try {
+      await cp(fileURLToPath(new URL("../fixtures/vllm/tiny", import.meta.url)), directory, { recursive: true });
+      const file = join(directory, "tokenizer.json");
+      const tokenizer = JSON.parse(await readFile(file, "utf8")) as { added_tokens: unknown[] };
+      tokenizer.added_tokens.push({ id: 512, content: "<|extra|>", special: true });
+      await writeFile(file, JSON.stringify(tokenizer));
+      const started = start(["--port", "0", "--model", directory]);
+      assert.equal(await started.exited, 3);
+      assert.match(
+        started.lines.join("\n"),
+        /embeddings have 512 rows .* 1 token has an id beyond them: "<\|extra\|>" = 512/,
+      );
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   test("upstreams that never answer: exit 3 and which", async () => {

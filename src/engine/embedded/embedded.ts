@@ -75,6 +75,8 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
     details: {
       provider: loaded.provider,
       ...(loaded.device === undefined ? {} : { device: loaded.device }),
+      ...(loaded.deviceFallback === undefined ? {} : { device_fallback: loaded.deviceFallback }),
+      ...(loaded.operatorsOnCpu === undefined ? {} : { operators_on_cpu: loaded.operatorsOnCpu }),
       weight_bytes: loaded.weightBytes,
       ...(loaded.weightFormat === undefined ? {} : { weight_format: loaded.weightFormat }),
       vocab_size: loaded.vocabSize,

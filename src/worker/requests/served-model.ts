@@ -9,6 +9,7 @@ import { createTemplateSet, type TemplateSet } from "../../text/template-set.ts"
 import { createTokenizer, type Tokenizer } from "../../text/tokenizer.ts";
 import { openGgufCheckpoint, openGgufNumbers } from "../gguf/checkpoint.ts";
 import type { Json } from "../json-fields.ts";
+import { checkVocabulary } from "./check-vocabulary.ts";
 import { type Matryoshka, toMatryoshka } from "./dimensions.ts";
 
 /** Sampling defaults that generation_config.json may set; vLLM 0.32 takes exactly these (`get_diff_sampling_param`). */
@@ -108,6 +109,7 @@ export async function openWords(
   }
   const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
+  checkVocabulary(tokenizer, checkpoint.config.vocab_size);
   const configured = toEndIds(checkpoint.generationConfig, checkpoint.config);
   const named = tokenizer.specialTokens.eos_token;
   const eosTokenId = (named === undefined ? undefined : tokenizer.tokenId(named)) ?? configured[0];

@@ -50,6 +50,15 @@ export interface Served {
 const toHeld = (quantize: LoadOptions["quantize"] | undefined): NonNullable<LoadModelOptions["quantize"]> =>
   quantize === "keep" ? "auto" : quantize === undefined || quantize === "auto" ? "none" : quantize;
 
+/** What an operator has to know of the device that is not the device: why it is no other, and what runs elsewhere. */
+function toDeviceFacts(device: LoadedModel["device"]): Pick<LoadedInfo, "deviceFallback" | "operatorsOnCpu"> {
+  const { notes = [], elsewhere = "" } = device ?? {};
+  return {
+    ...(notes.length === 0 ? {} : { deviceFallback: notes.map((note) => note.replace(/\.$/, "")).join("; ") }),
+    ...(elsewhere === "" ? {} : { operatorsOnCpu: elsewhere }),
+  };
+}
+
 /** Opens and loads a model directory. Throws what `openCheckpoint` and `loadModel` throw. */
 export async function openServed(
   parts: WorkerParts,
@@ -144,6 +153,7 @@ export async function openServed(
     ...(first.weightFormat === undefined ? {} : { weightFormat: first.weightFormat }),
     ...(first.device === undefined ? {} : { device: `${first.device.provider}: ${first.device.name}` }),
     ...(batcher.cacheTokens === undefined ? {} : { kvCacheTokens: batcher.cacheTokens }),
+    ...toDeviceFacts(first.device),
     tensors: first.tensors,
     residency: residency.report(),
   };
