@@ -24,6 +24,7 @@ import {
   toLeaseWishes,
 } from "./calls.ts";
 import { finishForward } from "./forward.ts";
+import { toLastLine, toSpan } from "./span.ts";
 
 export type { DispatchDependencies } from "./calls.ts";
 
@@ -115,8 +116,12 @@ async function attempt(
       if (generate !== undefined && !canForward(lease.replica.engine, call.wire)) return await generate(lease);
       const stamp = stampOf(lease, call);
       const answer = await forwardOnce(lease, call);
-      const response = finishForward(answer, { lease, signal: call.signal, streams, toBody });
-      return { kind: "forwarded", response: response instanceof Promise ? await response : response, stamp };
+      const lastLine = () => toLastLine(stamp, lease.replica);
+      const finished = finishForward(answer, { lease, signal: call.signal, streams, toBody, lastLine });
+      const response = finished instanceof Promise ? await finished : finished;
+      const last = lease.replica.weightVersion;
+      if (last === stamp.weightVersion) return { kind: "forwarded", response, stamp };
+      return { kind: "forwarded", response, stamp, span: toSpan(stamp, lease.replica, response) };
     } catch (thrown) {
       const error = toGatewayError(thrown);
       const fault = isReplicaFault(error);

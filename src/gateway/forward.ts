@@ -41,6 +41,8 @@ export interface ForwardScope {
   readonly signal: AbortSignal;
   readonly streams: StreamWatch;
   readonly toBody: Exchange["toBody"] | undefined;
+  /** What is added behind an event stream that ended well; null: nothing. */
+  readonly lastLine?: () => Uint8Array | null;
 }
 
 /** The answer as a response of ours: its headers can be changed, and none of them is of the upstream's hop. */
@@ -74,7 +76,7 @@ function finishExchanged(answer: ExchangeAnswer, scope: ForwardScope): Promise<R
 async function passStreamed(
   body: StreamedBody,
   { status, headers }: ExchangeAnswer,
-  { lease, signal, streams }: ForwardScope,
+  { lease, signal, streams, lastLine }: ForwardScope,
 ): Promise<Response> {
   const lastWords = isEventStream(headers) ? toErrorEvent : null;
   let expired = false;
@@ -104,7 +106,8 @@ async function passStreamed(
     end(error) {
       const ours = error === undefined || signal.aborted;
       finish(ours ? outcomeOf(status) : "failed");
-      return error === undefined || lastWords === null ? null : lastWords(failure(error));
+      if (lastWords === null) return null;
+      return error === undefined ? (lastLine?.() ?? null) : lastWords(failure(error));
     },
     left: () => finish("ok"),
   });
@@ -136,7 +139,8 @@ function dropHopHeaders(headers: Headers): void {
   for (const name of HOP_HEADERS) headers.delete(name);
 }
 
-function finishFetched(response: Response, { lease, signal, streams }: ForwardScope): Promise<Response> | Response {
+function finishFetched(response: Response, scope: ForwardScope): Promise<Response> | Response {
+  const { lease, signal } = scope;
   const { status } = response;
   // `response.body` is not looked at before it must be: asking for it turns a native hand-over into a stream.
   if (BODILESS.has(status)) {
@@ -171,7 +175,7 @@ function finishFetched(response: Response, { lease, signal, streams }: ForwardSc
   }
   const headers = new Headers(response.headers);
   dropHopHeaders(headers);
-  return passOn(response.body, lease, signal, streams, isEventStream(headers) ? toErrorEvent : null).then(
+  return passOn(response.body, scope, isEventStream(headers) ? toErrorEvent : null).then(
     (stream) => new Response(stream, { status, headers }),
   );
 }
@@ -191,9 +195,7 @@ function toErrorEvent(error: GatewayError): Uint8Array {
  */
 async function passOn(
   body: ReadableStream<Uint8Array>,
-  lease: Lease,
-  signal: AbortSignal,
-  streams: StreamWatch,
+  { lease, signal, streams, lastLine }: ForwardScope,
   lastWords: ((error: GatewayError) => Uint8Array) | null,
 ): Promise<ReadableStream<Uint8Array>> {
   const reader = body.getReader();
@@ -235,7 +237,8 @@ async function passOn(
       controller.error(error);
       return;
     }
-    if (error !== undefined && lastWords !== null) controller.enqueue(lastWords(error));
+    const last = lastWords === null ? null : error === undefined ? (lastLine?.() ?? null) : lastWords(error);
+    if (last !== null) controller.enqueue(last);
     controller.close();
   };
   const onRead = (read: Read): void => {

@@ -27,6 +27,8 @@ export interface GenerateContext {
   readonly maxModelLen: number;
   readonly weightVersion: WeightVersion;
   readonly weightDigest: WeightDigest | null;
+  /** What it is known to hold now: a switch that froze this call changes it in between. */
+  readonly versionNow: () => WeightVersion | null;
 }
 
 interface Prepared {
@@ -88,7 +90,7 @@ function toFailure(client: Client, signal: AbortSignal, thrown: unknown): unknow
 
 /** See `Engine.generate`. Leaving the iteration ends the upstream's work. */
 export async function* generate(
-  { client, identity, maxModelLen, weightVersion, weightDigest }: GenerateContext,
+  { client, identity, maxModelLen, weightVersion, weightDigest, versionNow }: GenerateContext,
   request: GenerateRequest,
   { signal }: CallOptions,
 ): AsyncGenerator<GenerateEvent> {
@@ -122,7 +124,7 @@ export async function* generate(
         `The vLLM server at ${client.url} ended its answer after ${progress.finished.size} of ${wanted} samples.`,
       );
     }
-    yield { type: "end", firstVersion: weightVersion, lastVersion: weightVersion };
+    yield { type: "end", firstVersion: weightVersion, lastVersion: versionNow() ?? weightVersion };
   } catch (thrown) {
     throw toFailure(client, signal, thrown);
   } finally {

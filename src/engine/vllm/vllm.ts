@@ -275,7 +275,9 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       whileAlive((own) => {
         const maxModelLen = info?.models[0]?.maxModelLen ?? UNKNOWN_MODEL_LEN;
         const weightVersion = info?.weightVersion ?? (0 as WeightVersion);
-        const context = { client, identity, maxModelLen, weightVersion, weightDigest: info?.weightDigest ?? null };
+        const weightDigest = info?.weightDigest ?? null;
+        const versionNow = () => info?.weightVersion ?? null;
+        const context = { client, identity, maxModelLen, weightVersion, weightDigest, versionNow };
         return generate(context, request, { signal: own });
       }, signal),
     tokenize: (prompt, options) => tokenize(client, prompt, options),

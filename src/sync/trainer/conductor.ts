@@ -248,10 +248,7 @@ export function createConductor(options: TrainerOptions): Conductor {
       const found = target === undefined ? Promise.resolve(undefined) : identify(clock, target, limit);
       void found.then((identity) => {
         const verdict = judgeFinish(before, identity, cargo.label);
-        if (verdict.ok !== false && identity !== undefined) {
-          identities.set(id, identity);
-          target?.meet(identity);
-        }
+        if (verdict.ok !== false && identity !== undefined) identities.set(id, identity);
         dispatch({ type: "verified", replica: id, ...verdict });
       });
     }
