@@ -200,6 +200,11 @@ export const ConfigSchema = z.strictObject({
   trainerTimeout: seconds(86_400)
     .default(600)
     .describe("Seconds that a trainer's weight call may take, and that a trainer may be silent in an open update."),
+  compareWeights: flag
+    .default(false)
+    .describe(
+      "After a sync, compare the weights of vLLM servers through their /weight_checker before they serve. Reads all weights once.",
+    ),
   spoolDir: z
     .string()
     .min(1)

@@ -35,6 +35,7 @@ import { Metrics } from "./observe/metrics.ts";
 import type { Ports } from "./ports.ts";
 import { openStore } from "./store/open.ts";
 import { createAdapters } from "./sync/adapters/adapters.ts";
+import { createCompare } from "./sync/compare.ts";
 import { createSyncs, type StartedBy, type Syncs } from "./sync/syncs.ts";
 import { createTrainerSessions } from "./sync/trainer/session.ts";
 
@@ -120,6 +121,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const syncs: Syncs = createSyncs({
     ...{ fleet, ports, log, journal },
     barrier: leases.barrier,
+    ...(config.compareWeights ? { compare: createCompare({ fleet, clock, log }) } : {}),
     onChange: onSync,
     ...(spoolDir === undefined ? {} : { spoolDir }),
     ...(ports.sha256 === undefined

@@ -318,6 +318,11 @@ export interface Engine {
   noteWeights?(version: WeightVersion | null, digest: WeightDigest | null): void;
   readonly transfer?: TransferTarget;
   readonly adapters?: AdapterTarget;
+  /**
+   * A digest per parameter as the server holds it, by rank and name; null where it has no such route. Reads all weights,
+   * and nothing is generated meanwhile. Comparable only with servers of the same layout.
+   */
+  checksums?(options: CallOptions): Promise<ReadonlyMap<string, string> | null>;
 }
 
 /** How to make an engine: plain data from the configuration. `create.ts` is the only switch over `kind`. */

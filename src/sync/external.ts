@@ -1,6 +1,6 @@
 /** The place of a running sync for somebody outside who drives it: a trainer over vLLM's own routes. */
 import type { StartSync } from "../contract/control/weight-syncs.ts";
-import type { WeightVersion } from "../contract/ids.ts";
+import type { ReplicaId, WeightVersion } from "../contract/ids.ts";
 import type { SyncTurn } from "./journal.ts";
 import type { SyncState } from "./machine.ts";
 import { droppedSets, EMPTY_RECIPE } from "./recipe.ts";
@@ -24,7 +24,8 @@ export async function beginExternal(
   const { clock } = ports;
   let turn: SyncTurn | undefined;
   const createdAt = new Date(clock.now()).toISOString();
-  const facts = { id: room.newId(), request, version: nextVersion(), createdAt, leftOut: [] };
+  const compared = new Set<ReplicaId>();
+  const facts = { id: room.newId(), request, version: nextVersion(), createdAt, leftOut: [], compared };
   const record = createRecord(facts, state, clock, (sync) => {
     if (sync.finished_at === null) turn?.note(sync);
     onChange?.(sync, by);
@@ -48,6 +49,7 @@ export async function beginExternal(
     async publish(version, label, servers, ended) {
       facts.version = version;
       facts.request = label === null ? request : { ...request, label };
+      for (const id of (await room.compare?.(servers)) ?? []) compared.add(id);
       const made = toVersionRecord(version, null, servers, facts.request, by, facts.id, clock.now());
       await held.publish({ sync: record.final(ended), record: made, sets: [], replicas: servers });
       // What the spool holds makes up older weights; nothing here can load the new ones again.

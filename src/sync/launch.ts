@@ -1,6 +1,6 @@
 /** Starts one sync of the control API: its record, its turn, its run, and what is done when it has ended. */
 import type { StartSync } from "../contract/control/weight-syncs.ts";
-import type { SyncId, WeightVersion } from "../contract/ids.ts";
+import type { ReplicaId, SyncId, WeightVersion } from "../contract/ids.ts";
 import { weightDigest } from "../tensor/digest.ts";
 import { type Ingested, ingest } from "./ingest.ts";
 import type { SyncTurn } from "./journal.ts";
@@ -33,7 +33,8 @@ export function launch(room: SyncRoom, plan: Launch): { readonly record: SyncRec
   const { id, request, by, upload, version, onReady } = plan;
   const { files, sha256, spool } = plan.disk;
   const { replicas, leftOut, manifest } = plan.participants;
-  const facts = { id, request, version, createdAt: new Date(clock.now()).toISOString(), leftOut };
+  const compared = new Set<ReplicaId>();
+  const facts = { id, request, version, createdAt: new Date(clock.now()).toISOString(), leftOut, compared };
   const ids = replicas.map((replica) => replica.id);
   const begun = createSyncState(ids, request.verify);
   let turn: SyncTurn | undefined;
@@ -89,6 +90,7 @@ export function launch(room: SyncRoom, plan: Launch): { readonly record: SyncRec
         room.switching = { version, digest: run.state().digest, sets: extended().sets.map(({ set }) => set) };
       },
       async publish(digest, servers) {
+        for (const one of (request.verify ? await room.compare?.(servers) : undefined) ?? []) compared.add(one);
         await turn?.publish({
           sync: record.final({ outcome: "completed", phase: "done" }),
           record: toVersionRecord(version, digest, servers, request, by, id, clock.now()),

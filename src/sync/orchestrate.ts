@@ -219,9 +219,10 @@ export function runSync(plan: SyncPlan, { fleet, clock, log, barrier }: SyncTool
       await plan.publish(digest, replicas);
     } catch (error) {
       const { code, message } = toFailure(error);
+      const why = code === "weights_digest_mismatch" ? "" : "it could not be written down: ";
       return dispatch({
         type: "publish-failed",
-        failure: { code, message: `The switch was done, but it could not be written down: ${message}` },
+        failure: { code, message: `The switch was done, but ${why}${message}` },
       });
     }
     for (const id of replicas) {

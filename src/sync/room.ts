@@ -34,6 +34,8 @@ export interface SyncRoom {
   readonly runs: Map<string, SyncRun>;
   readonly history: History;
   readonly catchUp: CatchUp;
+  /** See `createCompare`; absent: servers that cannot prove a digest stay unverified. */
+  readonly compare: ((ids: readonly ReplicaId[]) => Promise<ReadonlySet<ReplicaId>>) | undefined;
   newId(): SyncId;
   /** Empties a set's folder in the background. */
   remove(id: string): Promise<void>;

@@ -45,7 +45,7 @@ function toStartError(id: string, state: SyncState): GatewayError {
 
 /** Creates the sync service; nothing runs until `start`. */
 export function createSyncs(options: SyncsOptions): Syncs {
-  const { fleet, ports, log, barrier, spoolDir, onChange, claims, journal = createFreeJournal() } = options;
+  const { fleet, ports, log, barrier, spoolDir, onChange, claims, compare, journal = createFreeJournal() } = options;
   const { clock } = ports;
   const disk: Disk | undefined =
     ports.files === undefined || ports.sha256 === undefined || spoolDir === undefined
@@ -72,7 +72,7 @@ export function createSyncs(options: SyncsOptions): Syncs {
     begin: (replica) => beginRefit(journal, replica, fleet.published().version, newId(), clock.now()),
   });
   const room: SyncRoom = {
-    ...{ fleet, ports, log, journal, barrier, onChange, records, runs, history, catchUp, newId },
+    ...{ fleet, ports, log, journal, barrier, onChange, records, runs, history, catchUp, compare, newId },
     remove(id) {
       const removal = (disk?.spool.remove(id) ?? Promise.resolve()).catch((error: unknown) => {
         log.warn("sync: spool could not be emptied", { sync: id, error });

@@ -102,6 +102,8 @@ export interface SyncsOptions {
   readonly journal?: SyncJournal;
   /** Idempotency keys beyond this process; default: none. */
   readonly claims?: Claims;
+  /** See `createCompare`; default: nothing is compared. */
+  readonly compare?: (ids: readonly ReplicaId[]) => Promise<ReadonlySet<ReplicaId>>;
   /** Every change of every sync, progress included (throttled); `by` is who started it. */
   readonly onChange?: (sync: WeightSync, by: StartedBy) => void;
 }

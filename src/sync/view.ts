@@ -18,6 +18,8 @@ export interface SyncFacts {
   readonly version: WeightVersion;
   readonly createdAt: string;
   readonly leftOut: readonly LeftOut[];
+  /** Servers whose weights were compared with another's, and agree. */
+  readonly compared?: ReadonlySet<string>;
 }
 
 const NOTHING: StageProgress = { bytesDone: 0, bytesTotal: 0 };
@@ -30,7 +32,7 @@ const LOADED: ReadonlySet<SyncServer["phase"]> = new Set(["staged", "verified", 
  * `bytes_*` add up the receiving and every replica's staging, so that they only grow and end equal.
  */
 export function toWeightSync(
-  { id, request, version, createdAt, leftOut }: SyncFacts,
+  { id, request, version, createdAt, leftOut, compared }: SyncFacts,
   state: SyncState,
   { received, staged }: SyncProgress,
   finishedAt: string | null,
@@ -45,6 +47,12 @@ export function toWeightSync(
       bytes_done: LOADED.has(replica.step) ? total : own.bytesDone,
       bytes_total: total,
       ...(replica.digest === null ? {} : { digest: replica.digest }),
+      ...(replica.step === "switched"
+        ? {
+            verified:
+              replica.digest !== null ? "digest" : compared?.has(replica.id) === true ? "compared" : "unverified",
+          }
+        : {}),
       ...(replica.error === null ? {} : { error: replica.error }),
     };
   });

@@ -21,7 +21,8 @@ const ask = (path: string, body: object): Promise<Response> =>
 async function across(calls: () => Promise<Response>[]): Promise<Response[]> {
   const { trainer } = await rig!.join();
   const running = calls();
-  while (rig!.fakes.every(({ state }) => state.running.size < running.length)) await new Promise((resolve) => setTimeout(resolve, 2));
+  while (rig!.fakes.every(({ state }) => state.running.size < running.length))
+    await new Promise((resolve) => setTimeout(resolve, 2));
   assert.equal((await rig!.post("/pause?mode=keep")).status, 200);
   for (const { status, body } of await rig!.sync(trainer, 1)) assert.equal(status, 200, JSON.stringify(body));
   assert.equal((await rig!.post("/resume")).status, 200);

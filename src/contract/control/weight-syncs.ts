@@ -104,6 +104,10 @@ export const SyncServer = z
     bytes_done: z.number().int().min(0),
     bytes_total: z.number().int().min(0),
     digest: WeightDigest.optional(),
+    verified: z.enum(["digest", "compared", "unverified"]).optional().meta({
+      description:
+        "Once it has switched. `digest`: it proved the digest. `compared`: its parameters equal another server's (`--compare-weights`). `unverified`: it said that it loaded them, and nothing more is known.",
+    }),
     error: z.string().optional(),
   })
   .meta({ id: "SyncServer" });

@@ -30,6 +30,11 @@ const ORDER = [
   "during a weight update",
 ];
 
+/** vLLM's loaders about a name that the model does not have (model_executor/models/utils.py). */
+const UNKNOWN_TENSOR = /There is no module or parameter named ['"]([^'"]+)['"]/;
+/** torch's store client about a master that does not answer. */
+const NO_MASTER = /timed out.*trying to connect/i;
+
 /** The server's own words, without what vLLM wraps around them. */
 export const toWords = (text: string): string => WORKER.exec(text)?.[1] ?? text;
 
@@ -43,6 +48,21 @@ export function toTransferError(error: GatewayError, url: string, path: string):
   if (error.code === "invalid_value") return new GatewayError("invalid_value", `${path} of ${url}: ${words}`, details);
   if (tellsDeath(words)) {
     return new GatewayError("replica_failed", `The vLLM server at ${url} is shutting down or dead: ${words}`, details);
+  }
+  const [, unknown] = UNKNOWN_TENSOR.exec(words) ?? [];
+  if (unknown !== undefined) {
+    return new GatewayError(
+      "weights_unexpected_tensor",
+      `${path} of ${url}: the model has no tensor ${unknown}. Send the names of the model's checkpoint, as its own save_pretrained writes them. ${words.slice(0, 300)}`,
+      { ...details, tensor: unknown },
+    );
+  }
+  if (NO_MASTER.test(words)) {
+    return new GatewayError(
+      "replica_failed",
+      `${path} of ${url}: ${words} Is the trainer listening there, at an address that the servers reach?`,
+      details,
+    );
   }
   if (has(words, CALLER)) return new GatewayError("invalid_value", `${path} of ${url}: ${words}`, details);
   if (has(words, ORDER)) {

@@ -9,6 +9,7 @@ import type { Logger } from "../../observe/log.ts";
 import type { Clock, Exchange, Fetch, Files } from "../../ports.ts";
 import type { CallOptions, Engine, EngineControl, EngineInfo, EngineModel, EngineNotice } from "../engine.ts";
 import { createAdapters } from "./adapters.ts";
+import { readChecksums } from "./checksums.ts";
 import { type Client, createClient } from "./client.ts";
 import { createControl } from "./control.ts";
 import { createForward } from "./forward.ts";
@@ -289,6 +290,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
       if (info !== null) info = { ...info, ...noted };
     },
     transfer,
+    checksums: ({ signal }) => readChecksums(client, signal),
     adapters: {
       ...loader,
       async load(...call) {

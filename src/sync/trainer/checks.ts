@@ -44,6 +44,8 @@ function addressFault(address: string): string | null {
     return "it is the wildcard, an address to listen on and not to connect to";
   if (bare === "255.255.255.255" || /^(22[4-9]|23\d)\./.test(bare) || /^ff[0-9a-f]{2}:/.test(bare))
     return "it is a broadcast or multicast address";
+  if (/^169\.254\./.test(bare) || /^fe[89ab][0-9a-f]:/.test(bare))
+    return "it is a link-local address, which is routed nowhere";
   if (/[\s/@]|:\/\//.test(address)) return "it is no host name or IP address";
   return null;
 }

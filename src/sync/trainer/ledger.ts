@@ -93,10 +93,11 @@ export function createLedger(options: LedgerOptions): Ledger {
         await record?.publish(version, label, replicas, toSyncState(state(), done, null, true));
       } catch (thrown) {
         const { code, message } = toGatewayError(thrown);
-        return dispatch({
-          type: "published",
-          failure: { code, message: `It has the new weights, but that could not be written down: ${message}` },
-        });
+        const told =
+          code === "weights_digest_mismatch"
+            ? message
+            : `It has the new weights, but that could not be written down: ${message}`;
+        return dispatch({ type: "published", failure: { code, message: told } });
       }
       switched = done;
       for (const id of replicas) {

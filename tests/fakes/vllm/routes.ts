@@ -198,6 +198,22 @@ const collectiveRpc: Handler = ({ state, body, contentType }) => {
   return { results: Array.from({ length: state.worldSize }, () => null) };
 };
 
+/** Ranks and names as vLLM 0.32 puts them; `state.corrupt` is a bit that fell over. */
+const weightChecker: Handler = (call) => {
+  const { state } = call;
+  if (state.transfer.minor < 32) throw HttpError.detail(404, "Not Found");
+  if (required(call, "action") !== "checksum")
+    throw HttpError.detail(400, "action='compare' requires a 'baseline' object");
+  const digests = [...state.transfer.tensors];
+  const checksums = Array.from({ length: state.worldSize }, (_, rank) =>
+    digests.map(([name, digest]) => [
+      `dp0:pp0:pcp0:tp${rank}:${name}`,
+      `${digest}${state.corrupt === name ? "!" : ""}`,
+    ]),
+  );
+  return { checksums: Object.fromEntries(checksums.flat()) };
+};
+
 const updateVersion: Handler = (call) => {
   const version = required(call, "new_version");
   if (typeof version !== "string") {
@@ -260,6 +276,7 @@ export const DEV_ROUTES: Readonly<Record<string, Handler>> = {
   "POST /finish_weight_update": finishUpdate,
   "POST /shutdown_weight_transfer_engine": shutdownTransfer,
   "POST /update_weight_version": updateVersion,
+  "POST /weight_checker": blocked(weightChecker),
   "GET /weight_info": blocked(({ state }) => {
     if (state.transfer.minor < 29) throw HttpError.detail(404, "Not Found");
     return { weight_version: state.weightVersion };

@@ -133,6 +133,8 @@ export class FakeState {
   weightVersion = "default";
   transfer: FakeTransfer;
   readonly lora: boolean;
+  /** A tensor whose bytes are not those that were sent. */
+  corrupt: string | null = null;
   adapters: FakeAdapters;
   /** Seconds since the epoch; another one after a restart. */
   startedAt = Date.now() / 1000;
