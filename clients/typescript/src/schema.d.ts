@@ -2868,6 +2868,11 @@ export interface components {
             bytes_done: number;
             bytes_total: number;
             digest?: components["schemas"]["WeightDigest"];
+            /**
+             * @description Once it has switched. `digest`: it proved the digest. `compared`: its parameters equal another server's (`--compare-weights`). `unverified`: it said that it loaded them, and nothing more is known.
+             * @enum {string}
+             */
+            verified?: "digest" | "compared" | "unverified";
             error?: string;
         };
         SyncSource: components["schemas"]["DiskSource"] | components["schemas"]["HttpSource"] | components["schemas"]["UploadSource"] | components["schemas"]["NcclSource"];

@@ -317,6 +317,7 @@ from .sync_mode import SyncMode
 from .sync_phase import SyncPhase
 from .sync_server import SyncServer
 from .sync_server_phase import SyncServerPhase
+from .sync_server_verified import SyncServerVerified
 from .tier import Tier
 from .tier_bytes import TierBytes
 from .tokenize_chat import TokenizeChat
@@ -625,6 +626,7 @@ __all__ = (
     "SyncPhase",
     "SyncServer",
     "SyncServerPhase",
+    "SyncServerVerified",
     "Tier",
     "TierBytes",
     "TokenizeChat",

@@ -7,6 +7,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.sync_server_phase import SyncServerPhase, check_sync_server_phase
+from ..models.sync_server_verified import SyncServerVerified, check_sync_server_verified
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="SyncServer")
@@ -22,6 +23,9 @@ class SyncServer:
         bytes_total (int):
         digest (str | Unset): sha256 over the sorted list of (name, dtype, shape, sha256 of the bytes) of all tensors.
             Example: sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f.
+        verified (SyncServerVerified | Unset): Once it has switched. `digest`: it proved the digest. `compared`: its
+            parameters equal another server's (`--compare-weights`). `unverified`: it said that it loaded them, and nothing
+            more is known.
         error (str | Unset):
     """
 
@@ -30,6 +34,7 @@ class SyncServer:
     bytes_done: int
     bytes_total: int
     digest: str | Unset = UNSET
+    verified: SyncServerVerified | Unset = UNSET
     error: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -43,6 +48,10 @@ class SyncServer:
         bytes_total = self.bytes_total
 
         digest = self.digest
+
+        verified: str | Unset = UNSET
+        if not isinstance(self.verified, Unset):
+            verified = self.verified
 
         error = self.error
 
@@ -58,6 +67,8 @@ class SyncServer:
         )
         if digest is not UNSET:
             field_dict["digest"] = digest
+        if verified is not UNSET:
+            field_dict["verified"] = verified
         if error is not UNSET:
             field_dict["error"] = error
 
@@ -76,6 +87,13 @@ class SyncServer:
 
         digest = d.pop("digest", UNSET)
 
+        _verified = d.pop("verified", UNSET)
+        verified: SyncServerVerified | Unset
+        if isinstance(_verified, Unset):
+            verified = UNSET
+        else:
+            verified = check_sync_server_verified(_verified)
+
         error = d.pop("error", UNSET)
 
         sync_server = cls(
@@ -84,6 +102,7 @@ class SyncServer:
             bytes_done=bytes_done,
             bytes_total=bytes_total,
             digest=digest,
+            verified=verified,
             error=error,
         )
 
