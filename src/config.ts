@@ -103,6 +103,13 @@ export const ConfigSchema = z.strictObject({
     .describe(
       "Memory of one embedded replica, such as 1536MiB or 4G: never more of weights, and the whole process where one step lets it; the rest is read from disk layer by layer. Default: no limit.",
     ),
+  offloadPlan: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "DeepSpeed's JSON or accelerate's YAML file: weights of embedded replicas live where it says (stage, offload_param, thresholds), from their start on.",
+    ),
   maxQueue: integer(1, 1_000_000).default(4096).describe("Sequences that may wait in one embedded replica before 429."),
   maxQueuedTokens: integer(1, 1_000_000_000_000)
     .default(8_388_608)

@@ -28,6 +28,8 @@ export {
   type ServerKind,
   type SyncOptions,
   type SyncResult,
+  type ToolCall,
+  type ToolChoice,
   toRolloutBatch,
   type VLLMClientOptions,
   WeightSyncError,

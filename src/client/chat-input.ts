@@ -1,7 +1,7 @@
 /** What a caller of `chat` gives → lists of conversations and the fields beside sampling. Refuses by name. */
 import { wrapAsList } from "../lib/wrap-as-list.ts";
 import type { ChatExtras, ClientMessage } from "./openai-dialect.ts";
-import type { ChatOptions, ChatSampling, Conversations } from "./options.ts";
+import type { ChatOptions, ChatSampling, Conversations, ToolChoice } from "./options.ts";
 import { type ClientSamplingParams, refuseImages, toSnakeCase } from "./sampling.ts";
 
 /** One conversation becomes a list of one. */
@@ -30,7 +30,7 @@ function checkParts({ content }: ClientMessage, name: string): void {
   }
 }
 
-const EXTRAS = ["tools", "chat_template", "chat_template_kwargs"];
+const EXTRAS = ["tools", "tool_choice", "chat_template", "chat_template_kwargs"];
 
 /** Takes the chat's own fields out of the sampling, where TRL's users write them; the options' count more. */
 export function splitChat(
@@ -52,10 +52,15 @@ export function splitChat(
       );
     }
   }
+  const toolChoice = options.toolChoice ?? (found.tool_choice as ToolChoice | undefined) ?? null;
+  if (toolChoice !== null && toolChoice !== "none" && (tools ?? []).length === 0) {
+    throw new TypeError(`toolChoice ${JSON.stringify(toolChoice)} needs tools.`);
+  }
   return {
     sampling: rest,
     extras: {
       tools,
+      toolChoice,
       chatTemplate: options.chatTemplate ?? (found.chat_template as string | undefined) ?? null,
       chatTemplateKwargs:
         options.chatTemplateKwargs ?? (found.chat_template_kwargs as Record<string, unknown> | undefined) ?? null,

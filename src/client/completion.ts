@@ -7,10 +7,21 @@ export interface ClientCandidate {
   readonly logprob: number | null;
 }
 
+/** A tool that the model called. */
+export interface ToolCall {
+  /** null where the server gives none. */
+  readonly id: string | null;
+  readonly name: string;
+  /** JSON text as the model wrote it: check it before you use it. */
+  readonly arguments: string;
+}
+
 /** One sample with all that the server tells of it. */
 export interface Completion {
   /** null only from a legacy TRL server, which answers in token ids, when the client has no `detokenize`. */
   readonly text: string | null;
+  /** What the server took out of a chat's text; empty unless `toolChoice` asked for it. */
+  readonly toolCalls: readonly ToolCall[];
   /** Empty where the server does not tell (TRL before 0.24, texts as prompts). */
   readonly promptTokenIds: readonly number[];
   readonly tokenIds: readonly number[];
@@ -46,7 +57,7 @@ export interface RolloutBatch {
  * @example
  * ```ts
  * import { toRolloutBatch } from "./completion.ts";
- * const one = { text: "a", promptTokenIds: [5], tokenIds: [7], logprobs: [-0.5], topLogprobs: [[{ tokenId: 7, logprob: -0.5 }]], finishReason: "stop", weightVersion: "3", weightDigest: null };
+ * const one = { text: "a", toolCalls: [], promptTokenIds: [5], tokenIds: [7], logprobs: [-0.5], topLogprobs: [[{ tokenId: 7, logprob: -0.5 }]], finishReason: "stop", weightVersion: "3", weightDigest: null };
  * const batch = toRolloutBatch([one, one], 2);
  * if (JSON.stringify(batch.promptIds) !== "[[5]]" || JSON.stringify(batch.logprobs) !== "[[[-0.5]],[[-0.5]]]") throw new Error("other shapes");
  * ```

@@ -3,12 +3,12 @@
  * browser and at the edge; a test walks what it imports.
  */
 export { wrapAsList } from "../lib/wrap-as-list.ts";
-export { type Completion, type RolloutBatch, toRolloutBatch } from "./completion.ts";
+export { type Completion, type RolloutBatch, type ToolCall, toRolloutBatch } from "./completion.ts";
 export type { ServerFacts, ServerKind } from "./detect.ts";
 export { EdgeClient as VLLMClient } from "./edge-client.ts";
 export { ConnectionError, ServerError, WeightSyncError } from "./errors.ts";
 export type { ClientMessage } from "./openai-dialect.ts";
-export type { ChatOptions, VLLMClientOptions } from "./options.ts";
+export type { ChatOptions, ToolChoice, VLLMClientOptions } from "./options.ts";
 export type { RetryEvent } from "./retry.ts";
 export type { ClientSamplingParams } from "./sampling.ts";
 export type { SequenceLogprobs, SequenceLogprobsOptions } from "./sequence-logprobs.ts";

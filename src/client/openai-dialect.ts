@@ -3,6 +3,7 @@ import type { ClientCandidate, Completion } from "./completion.ts";
 import { mapConcurrently } from "./concurrently.ts";
 import { ServerError } from "./errors.ts";
 import { type Answer, type Connection, sendJson } from "./http.ts";
+import type { ToolChoice } from "./options.ts";
 import { SAMPLING } from "./retry.ts";
 import { toStructuredOutputs, type WireSampling } from "./sampling.ts";
 
@@ -18,6 +19,7 @@ export interface ClientMessage {
 /** What a chat has beside sampling. */
 export interface ChatExtras {
   readonly tools: readonly unknown[] | null;
+  readonly toolChoice: ToolChoice | null;
   readonly chatTemplate: string | null;
   readonly chatTemplateKwargs: Readonly<Record<string, unknown>> | null;
 }
@@ -35,10 +37,15 @@ interface WireTop {
   readonly logprob: number | null;
 }
 
+interface WireToolCall {
+  readonly id?: string | null;
+  readonly function?: { readonly name?: string; readonly arguments?: string | null };
+}
+
 interface WireChoice {
   readonly index?: number;
   readonly text?: string;
-  readonly message?: { readonly content?: string | null };
+  readonly message?: { readonly content?: string | null; readonly tool_calls?: readonly WireToolCall[] | null };
   readonly token_ids?: readonly number[] | null;
   readonly prompt_token_ids?: readonly number[] | null;
   readonly finish_reason?: string | null;
@@ -110,6 +117,11 @@ function toCompletions(json: unknown, answer: Answer, expected: number): Complet
   const inOrder = [...(choices as readonly WireChoice[])].sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
   return inOrder.map((choice) => ({
     text: choice.text ?? choice.message?.content ?? "",
+    toolCalls: (choice.message?.tool_calls ?? []).map(({ id, function: called }) => ({
+      id: id ?? null,
+      name: called?.name ?? "",
+      arguments: called?.arguments ?? "",
+    })),
     promptTokenIds: choice.prompt_token_ids ?? prompt_token_ids ?? [],
     tokenIds: choice.token_ids ?? [],
     ...readLogprobs(choice),
@@ -158,9 +170,11 @@ export async function completeChats(
     ...sampling.fields,
     logprobs: sampling.logprobs !== null,
     top_logprobs: sampling.logprobs,
-    // The caller reads tool calls from the text; without "none" a server without a tool parser refuses the request. An empty
-    // list is refused in any case.
-    ...(extras.tools === null || extras.tools.length === 0 ? {} : { tools: extras.tools, tool_choice: "none" }),
+    // As TRL the caller reads tool calls from the text, unless it asks for them: without "none" a server without a tool
+    // parser refuses the request. An empty list is refused in any case.
+    ...(extras.tools === null || extras.tools.length === 0
+      ? {}
+      : { tools: extras.tools, tool_choice: extras.toolChoice ?? "none" }),
     ...(extras.chatTemplate === null ? {} : { chat_template: extras.chatTemplate }),
     ...(extras.chatTemplateKwargs === null ? {} : { chat_template_kwargs: extras.chatTemplateKwargs }),
     ...toStructuredOutputs(sampling.regex),

@@ -34,10 +34,22 @@ export interface VLLMClientOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
+/** As OpenAI's: may, must or must not tools be called, or which one. */
+export type ToolChoice =
+  | "none"
+  | "auto"
+  | "required"
+  | { readonly type: "function"; readonly function: { readonly name: string } };
+
 /** What a chat may have beside sampling. */
 export interface ChatOptions {
-  /** JSON schemas of tools, rendered into the prompt; calls are left in the text, as in TRL. */
+  /** JSON schemas of tools, rendered into the prompt. */
   readonly tools?: readonly unknown[] | null;
+  /**
+   * Default "none": calls are left in the text, as in TRL. With another one the server takes them out of it: `toolCalls` of
+   * `chatDetailed`. TRL's own server cannot.
+   */
+  readonly toolChoice?: ToolChoice | null;
   /** Instead of the model's own. */
   readonly chatTemplate?: string | null;
   readonly chatTemplateKwargs?: Readonly<Record<string, unknown>> | null;

@@ -99,6 +99,7 @@ async function toCompletions(
       const prompt = prompts?.[Math.floor(index / n)];
       return {
         text: detokenize === undefined ? null : await detokenize(tokenIds),
+        toolCalls: [],
         promptTokenIds: prompt_ids?.[Math.floor(index / n)] ?? (typeof prompt === "object" ? prompt : []),
         tokenIds,
         ...readLogprobs(tokenIds, wanted ? (logprobs?.[index] ?? undefined) : undefined, logprob_token_ids?.[index]),
@@ -137,6 +138,9 @@ export async function chatLegacy(
 ): Promise<Completion[]> {
   requireLegacyPath(call.connection.baseUrl, facts, "/chat/", "0.25");
   if (extras.chatTemplate !== null) throw refuse(call, "chat_template", "vLLM and this project's gateway do");
+  if (extras.toolChoice !== null && extras.toolChoice !== "none") {
+    throw refuse(call, "tool_choice", "vLLM and this project's gateway do");
+  }
   const { json, answer } = await sendJson(call.connection, "/chat/", {
     method: "POST",
     json: {

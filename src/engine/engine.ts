@@ -350,7 +350,8 @@ export type EngineSpec =
       /** What logprobs of output tokens are of; default `processed_logprobs`. */
       readonly logprobsMode?: "processed_logprobs" | "raw_logprobs";
       /** Where the weights are to be at first; default: all in memory. */
-      readonly residency?: ResidencyDirective;
+      /** A function is asked once, before the first worker loads; what it throws is why the engine cannot start. */
+      readonly residency?: ResidencyDirective | (() => Promise<ResidencyDirective>);
       /** Where weights on disk are kept; default: the system's directory for temporary files. */
       readonly spoolDirectory?: string | undefined;
     }

@@ -2,7 +2,9 @@
 import type { Config } from "../config.ts";
 import type { EngineKind, EngineSpec } from "../engine/engine.ts";
 import { GatewayError } from "../errors.ts";
-import type { Ports } from "../ports.ts";
+import { resolveLaunchFile } from "../offload/open-launch-file.ts";
+import type { Files, Ports } from "../ports.ts";
+import { toDirective } from "./residency/residencies.ts";
 
 /** The model that ships with the project, and the name it is served under. */
 const shippedModel = (): URL => new URL("../../models/tide-nano/base", import.meta.url);
@@ -15,6 +17,28 @@ const lastSegment = (path: string): string =>
 /** `file:///a%20b` → `/a b`; a drive letter loses the slash before it. */
 const toPath = (url: URL): string => decodeURIComponent(url.pathname).replace(/^\/([A-Za-z]:)/, "$1");
 
+/** Where the weights live from the start on: a budget, or what a launch file says; by default all are in memory. */
+function firstResidency(
+  { maxInCpu, offloadPlan }: Config,
+  files: Files,
+  model: string,
+): Pick<Extract<EngineSpec, { kind: "embedded" }>, "residency"> {
+  if (offloadPlan === undefined) return maxInCpu === undefined ? {} : { residency: { maxInCpuBytes: maxInCpu } };
+  if (maxInCpu !== undefined) {
+    throw new GatewayError(
+      "invalid_value",
+      "--offload-plan and --max-in-cpu both say where weights live; give one of them. The file's budget is zero_optimization.offload_param.max_in_cpu.",
+      { param: "offloadPlan" },
+    );
+  }
+  return {
+    residency: async () => {
+      const { plan, policy } = await resolveLaunchFile(files, offloadPlan, { model });
+      return toDirective(policy, plan.groups);
+    },
+  };
+}
+
 function embeddedSpec(config: Config, ports: Ports): EngineSpec {
   if (ports.files === undefined || ports.spawn === undefined) {
     throw new GatewayError(
@@ -23,9 +47,11 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
       { param: "model" },
     );
   }
+  const { files } = ports;
+  const model = files.resolve(config.model ?? toPath(shippedModel()));
   return {
     kind: "embedded",
-    model: ports.files.resolve(config.model ?? toPath(shippedModel())),
+    model,
     servedModelName: config.servedModelName ?? (config.model === undefined ? SHIPPED_NAME : lastSegment(config.model)),
     maxConcurrency: config.maxConcurrency,
     maxModelLen: config.maxModelLen,
@@ -37,7 +63,7 @@ function embeddedSpec(config: Config, ports: Ports): EngineSpec {
     skipTokenizer: config.skipTokenizerInit,
     maxLogprobs: config.maxLogprobs,
     logprobsMode: config.logprobsMode,
-    ...(config.maxInCpu === undefined ? {} : { residency: { maxInCpuBytes: config.maxInCpu } }),
+    ...firstResidency(config, files, model),
     spoolDirectory: config.spoolDir,
   };
 }

@@ -6,18 +6,10 @@ import {
   type PretrainedModel,
   type PretrainedTokenizer,
 } from "../checkpoint/pretrained.ts";
-import { readOptional, unreadable } from "../checkpoint/read-files.ts";
 import { type SavedCheckpoint, savePretrained } from "../checkpoint/save.ts";
 import type { OffloadPlan } from "../contract/control/offload-plans.ts";
 import type { Accelerator } from "../offload/accelerator.ts";
-import {
-  deepspeedFileOf,
-  isAccelerateFile,
-  LAUNCH_FILE_LIMIT,
-  parseLaunchText,
-  toAccelerator,
-} from "../offload/launch-file.ts";
-import { createOffloadPlan } from "../offload/plan.ts";
+import { type LaunchPlanOptions, openLaunchFile, resolveLaunchFile } from "../offload/open-launch-file.ts";
 import type { DirectoryFiles, Files } from "../ports.ts";
 
 export { applyChatFormat };
@@ -54,46 +46,12 @@ export function saveCheckpoint(
 }
 
 /**
- * Makes the offload plan of a launch file: DeepSpeed's JSON, or the YAML of `accelerate launch`. A DeepSpeed file that the
- * latter names is looked for from the working directory, as accelerate does, and then beside it.
+ * Makes the offload plan of a launch file: DeepSpeed's JSON, or the YAML of `accelerate launch`.
  *
- * @throws GatewayError `source_unreadable` for a file or directory; otherwise as `planOffload`.
+ * @throws GatewayError as `resolveLaunchFile`.
  */
-export async function planLaunchFile(
-  files: Files,
-  path: string,
-  options: { readonly model: string; readonly offloadToCpu?: boolean; readonly compat?: "trl-0.15" | null },
-): Promise<OffloadPlan> {
-  const accelerator = await openAcceleratorFile(files, path);
-  const { plan } = await createOffloadPlan(files, {
-    deepspeed_config: accelerator.deepspeedPlugin?.deepspeedConfig ?? {},
-    model: options.model,
-    offload_to_cpu: options.offloadToCpu ?? false,
-    compat: options.compat ?? null,
-    ...(accelerator.numProcesses === undefined ? {} : { num_processes: accelerator.numProcesses }),
-    ...(accelerator.saysPrecision ? { mixed_precision: accelerator.mixedPrecision } : {}),
-  });
-  return plan;
-}
-
-async function openAcceleratorFile(
-  files: Files,
-  path: string,
-): Promise<Accelerator & { readonly saysPrecision: boolean }> {
-  const read = async (file: string) => {
-    const text = await readOptional(files, file, LAUNCH_FILE_LIMIT);
-    if (text === undefined)
-      throw unreadable(`${file} does not exist; give DeepSpeed's JSON or accelerate's YAML file.`);
-    return parseLaunchText(text, file);
-  };
-  const root = files.resolve(path);
-  const value = await read(root);
-  const named = deepspeedFileOf(value);
-  if (named === undefined) return { ...toAccelerator(value), saysPrecision: isAccelerateFile(value) };
-  const here = files.resolve(named);
-  const inner = (await files.stat(here)) === undefined ? files.resolve(root, "..", named) : here;
-  return { ...toAccelerator(value, await read(inner)), saysPrecision: true };
-}
+export const planLaunchFile = async (files: Files, path: string, options: LaunchPlanOptions): Promise<OffloadPlan> =>
+  (await resolveLaunchFile(files, path, options)).plan;
 
 /**
  * Opens a launch file as an accelerator: DeepSpeed's own JSON, or what `accelerate config` writes.
@@ -104,6 +62,5 @@ export async function openAccelerator(
   path: string,
   options: { readonly files?: DirectoryFiles } = {},
 ): Promise<Accelerator> {
-  const { saysPrecision: _, ...accelerator } = await openAcceleratorFile(options.files ?? (await currentFiles()), path);
-  return accelerator;
+  return (await openLaunchFile(options.files ?? (await currentFiles()), path)).accelerator;
 }

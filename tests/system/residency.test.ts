@@ -1,5 +1,8 @@
 /** Weights in tiers and asleep, served: the same answers from less memory, through syncs, deaths and sleep. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { Fleet } from "../../src/contract/control/fleet.ts";
@@ -114,5 +117,63 @@ describe("weights in tiers", { skip: elsewhere }, () => {
     const bad = await cli(["serve", "--port", "0", "--max-in-cpu", "much"]);
     assert.equal(bad.code, 2);
     assert.match(bad.output, /--max-in-cpu: /);
+  });
+});
+
+describe("--offload-plan", { skip: elsewhere }, () => {
+  let folder = "";
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tidegate-plan-"));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+  const write = async (name: string, text: string): Promise<string> => {
+    await writeFile(join(folder, name), text);
+    return join(folder, name);
+  };
+  const deepspeed = (param: object): string =>
+    JSON.stringify({ zero_optimization: { stage: 3, stage3_param_persistence_threshold: 0, offload_param: param } });
+
+  test("accelerate's YAML with DeepSpeed's JSON beside it: weights live where it says, from the start and after a death", async () => {
+    // Elements of four bytes: a quarter of the weights.
+    await write("ds.json", deepspeed({ device: "nvme", max_in_cpu: QUARTER / 4, buffer_count: 2 }));
+    const yaml = await write(
+      "accelerate.yaml",
+      "distributed_type: DEEPSPEED\ndeepspeed_config:\n  deepspeed_config_file: ds.json\nnum_processes: 1\n",
+    );
+    const [plain, planned] = await Promise.all([serve(), serve(["--offload-plan", yaml])]);
+    try {
+      assert.deepEqual(await ask(planned.url, QUESTION), await ask(plain.url, QUESTION));
+      const { residency } = await serverOf(planned.url);
+      assert.ok(residency !== null && residency.bytes.cpu <= QUARTER);
+      assert.equal(residency.bytes.cpu + residency.bytes.disk, 4 * QUARTER);
+      assert.equal(residency.budget_bytes, QUARTER);
+      const old = await serverOf(planned.url);
+      process.kill(Number(old.details.pid), "SIGKILL");
+      let now = old;
+      for (let tries = 0; tries < 400 && (now.state !== "ready" || now.details.pid === old.details.pid); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        now = await serverOf(planned.url);
+      }
+      assert.deepEqual(now.residency?.bytes, residency.bytes);
+    } finally {
+      await Promise.all([plain.stop(), planned.stop()]);
+    }
+  });
+
+  test("refusals: both budgets, wrong types by path, a budget that fits nothing, a file that is not there", async () => {
+    const plan = await write("cpu.json", deepspeed({ device: "cpu" }));
+    const odd = await write("odd.json", deepspeed({ device: 3 }));
+    const small = await write("small.json", deepspeed({ device: "nvme", max_in_cpu: 10 }));
+    const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+      [["--offload-plan", plan, "--max-in-cpu", "1MiB"], 2, /--offload-plan and --max-in-cpu both say/],
+      [["--offload-plan", odd], 3, /zero_optimization\.offload_param\.device/],
+      [["--offload-plan", small], 3, /max_in_cpu is 10 elements.*bytes are missing/],
+      [["--offload-plan", join(folder, "none.json")], 3, /none\.json does not exist/],
+    ];
+    const ends = await Promise.all(cases.map(([args]) => cli(["serve", "--port", "0", ...args])));
+    for (const [index, [, code, message]] of cases.entries()) {
+      assert.match(ends[index]?.output ?? "", message);
+      assert.equal(ends[index]?.code, code);
+    }
   });
 });

@@ -188,6 +188,50 @@ describe("TRL's own server", () => {
   });
 });
 
+describe("tool calls", () => {
+  const tools = [{ type: "function", function: { name: "add", parameters: { type: "object" } } }];
+  const question = [{ role: "user", content: "2 + 2 = ?" }];
+  const connect = (message: object, dialect: "vllm" | "trl" = "vllm") => {
+    const bodies: Record<string, unknown>[] = [];
+    const fetch = (async (_url: unknown, init?: RequestInit) => {
+      if (init?.body === undefined) return Response.json({});
+      bodies.push(JSON.parse(String(init.body)) as Record<string, unknown>);
+      return Response.json({ choices: [{ message, finish_reason: "tool_calls" }] });
+    }) as unknown as typeof globalThis.fetch;
+    return { client: new VLLMClient({ dialect, model: "m", fetch, retries: 0 }), bodies };
+  };
+  const called = {
+    content: null,
+    tool_calls: [{ id: "c1", type: "function", function: { name: "add", arguments: "{}" } }],
+  };
+
+  test("are asked for with toolChoice, and come as toolCalls", async () => {
+    const named = { type: "function", function: { name: "add" } } as const;
+    for (const toolChoice of ["auto", "required", named] as const) {
+      const { client, bodies } = connect(called);
+      const kwargs = { enable_thinking: false };
+      const [one] = await client.chatDetailed(question, {}, { tools, toolChoice, chatTemplateKwargs: kwargs });
+      assert.deepEqual(one?.toolCalls, [{ id: "c1", name: "add", arguments: "{}" }]);
+      assert.deepEqual([one?.text, one?.finishReason], ["", "tool_calls"]);
+      assert.deepEqual([bodies[0]?.tools, bodies[0]?.tool_choice], [tools, toolChoice]);
+      assert.deepEqual(bodies[0]?.chat_template_kwargs, kwargs);
+    }
+  });
+  test("stay in the text by default, as in TRL; beside the sampling tool_choice does as well", async () => {
+    const plain = connect({ content: "<tool_call>" });
+    const [one] = await plain.client.chatDetailed(question, { tools });
+    assert.deepEqual([one?.text, one?.toolCalls], ["<tool_call>", []]);
+    assert.equal(plain.bodies[0]?.tool_choice, "none");
+    const beside = connect(called);
+    await beside.client.chatDetailed(question, { tools, tool_choice: "required" } as never);
+    assert.equal(beside.bodies[0]?.tool_choice, "required");
+  });
+  test("TRL's own server is not asked for what it does not read", async () => {
+    const { client } = connect(called, "trl");
+    await assert.rejects(client.chat(question, { tools }, { toolChoice: "auto" }), /does not read tool_choice/);
+  });
+});
+
 describe("arguments that cannot be right", () => {
   const client = new VLLMClient({ baseUrl: "http://127.0.0.1:9", retries: 0 });
   const cases: readonly (readonly [string, () => Promise<unknown>, RegExp])[] = [
@@ -197,6 +241,11 @@ describe("arguments that cannot be right", () => {
     ["stream", () => client.generate(["a"], { stream: true }), /^stream must be left out/],
     ["ids", () => client.generate([1, 2] as never), /^prompts must be/],
     ["tools", () => client.chat([{ role: "user" }], { tools: [() => 1] }), /^tools\[0\] must be a JSON schema/],
+    [
+      "tool choice without tools",
+      () => client.chat([{ role: "user" }], { tools: [] }, { toolChoice: "auto" }),
+      /^toolChoice "auto" needs tools/,
+    ],
     [
       "parts",
       () => client.chat([[{ role: "user", content: [{ type: "image_pil", image_pil: {} }] }]]),

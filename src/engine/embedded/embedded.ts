@@ -93,6 +93,9 @@ export function createEmbeddedEngine(spec: EmbeddedSpec, deps: EmbeddedEngineDep
       loading = progress;
     });
     const { currentWeights } = deps;
+    // Without anything to find out a worker is spawned in this very turn.
+    const preparing = residency.prepare();
+    if (preparing !== null) await preparing;
     const starting = bootWorker({ ...options, onProgress, currentWeights, directive: residency.directive }, signal);
     const booted = await starting.finally(() => {
       loading = null;

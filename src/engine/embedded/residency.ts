@@ -7,8 +7,10 @@ import type { WorkerConnection } from "./connection.ts";
 
 export interface EmbeddedResidency {
   readonly residency: Residency;
-  /** What a worker that starts is to follow. */
+  /** What a worker that starts is to follow; `prepare` comes before. */
   readonly directive: () => ResidencyDirective;
+  /** Finds out the first directive, where that takes reading. null: it is known. Tried again after a failure. */
+  readonly prepare: () => Promise<void> | null;
 }
 
 /** Creates it; `connection` throws while no worker serves. */
@@ -16,9 +18,10 @@ export function createEmbeddedResidency(options: {
   readonly connection: () => WorkerConnection;
   /** The worker that serves; null while there is none. */
   readonly serving: () => WorkerConnection | null;
-  readonly first: ResidencyDirective;
+  readonly first: ResidencyDirective | (() => Promise<ResidencyDirective>);
 }): EmbeddedResidency {
-  let directive = options.first;
+  let ask = typeof options.first === "function" ? options.first : null;
+  let directive = typeof options.first === "function" ? {} : options.first;
   const heard = async (call: (worker: WorkerConnection) => Promise<ResidencyReport>): Promise<ResidencyReport> => {
     const worker = options.connection();
     const report = await call(worker);
@@ -27,6 +30,11 @@ export function createEmbeddedResidency(options: {
   };
   return {
     directive: () => directive,
+    prepare: () =>
+      ask?.().then((first) => {
+        directive = first;
+        ask = null;
+      }) ?? null,
     residency: {
       latest: () => options.serving()?.residency ?? null,
       report: ({ signal }) => heard((worker) => worker.call("residency", {}, { signal })),

@@ -55,12 +55,18 @@ export function replicasOf(fleet: FleetRegistry, model: string): readonly Replic
 /** True when the replica's weights are there and it may serve. */
 export const isLoaded = ({ state }: Replica): boolean => state === "ready" || state === "syncing";
 
+/** Groups of a report, counted as DeepSpeed counts. */
+const inElements = (groups: Report["groups"]) =>
+  groups.map(({ name, bytes }) => ({ name, elements: bytes / ENGINE_BYTES_PER_ELEMENT }));
+
 /** A policy in elements as a directive in bytes, for an engine whose groups are known. */
-export function toDirective(policy: OffloadPolicy, groups: Report["groups"]): ResidencyDirective {
+export function toDirective(
+  policy: OffloadPolicy,
+  groups: readonly { readonly name: string; readonly elements: number }[],
+): ResidencyDirective {
   if (policy.device === "none") return {};
   const pinned = policy.pinMemory ? { pinMemory: true } : {};
-  const sized = groups.map(({ name, bytes }) => ({ name, elements: bytes / ENGINE_BYTES_PER_ELEMENT }));
-  const persistent = persistentGroups(sized, policy);
+  const persistent = persistentGroups(groups, policy);
   const tiers: Record<string, Tier> = {};
   for (const { name } of groups) if (persistent.has(name)) tiers[name] = "device";
   if (policy.device === "cpu") {
@@ -174,7 +180,7 @@ export function createResidencies({ fleet, ports, log }: ResidencyOptions): Resi
           const directive =
             resolved === undefined
               ? fromWire(request as Exclude<PutResidency, { deepspeed_config: unknown }>)
-              : toDirective(resolved.policy, now.groups);
+              : toDirective(resolved.policy, inElements(now.groups));
           const before = residency.directive ?? toBefore(now);
           const report = await residency.apply(directive, signal);
           done.push({ residency, before });
