@@ -6,11 +6,11 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { createBatcher } from "./batch.ts";
 import { createReadOnlyFiles } from "./files.ts";
-import { encodeFrame } from "./frame.ts";
 import { loadModel } from "./load-model.ts";
 import { createParent, EXIT, type Parent } from "./parent.ts";
-import { type FromWorker, PROTOCOL_VERSION, type ToWorker } from "./protocol.ts";
-import { createWorkerCore } from "./requests/core.ts";
+import { PROTOCOL_VERSION, type ToWorker } from "./protocol.ts";
+import { createWorkerCore, type WorkerCore } from "./requests/core.ts";
+import { createSender } from "./send.ts";
 import { startTidy } from "./tidy.ts";
 
 /** Bytes that may wait in the pipe before deltas are merged instead of sent. */
@@ -19,23 +19,13 @@ const CONGESTED_BYTES = 4 * 2 ** 20;
 const { stdout } = process;
 const parent: Parent = createParent("worker");
 
-function send(message: FromWorker): void {
-  let frame: Uint8Array;
-  try {
-    frame = encodeFrame(message);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (message.type !== "events" && message.type !== "result") parent.die(EXIT.protocol, reason);
-    frame = encodeFrame({
-      type: "error",
-      id: message.id,
-      error: { code: "payload_too_large", message: reason, details: {} },
-    } satisfies FromWorker);
-  }
-  stdout.write(frame);
-}
+const send = createSender({
+  write: (frame) => void stdout.write(frame),
+  cancel: (id) => core.handle({ type: "cancel", id }),
+  die: (reason) => parent.die(EXIT.protocol, reason),
+});
 
-const core = createWorkerCore({
+const core: WorkerCore = createWorkerCore({
   files: createReadOnlyFiles(),
   loadModel,
   createBatcher,

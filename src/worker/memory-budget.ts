@@ -2,7 +2,6 @@
  * What a model takes in memory, against what there is, before a byte of its weights is read: a start that cannot succeed
  * ends with a sentence, not with the kernel ending the process. Estimates; allocates nothing.
  */
-import process from "node:process";
 import { GatewayError } from "../errors.ts";
 import { matrixBytes } from "./graph/coded-matrix.ts";
 import { toWeightPlan } from "./graph/weight-plan.ts";
@@ -11,6 +10,7 @@ import { slotBytes } from "./kv-cache.ts";
 import type { ModelConfig } from "./model-config.ts";
 import { chooseHolding, type Quantize } from "./read-matrix.ts";
 import type { TensorSource } from "./read-weights.ts";
+import { availableBytes } from "./residency/available.ts";
 
 /** What the caller knows of the memory. */
 export interface MemoryLimits {
@@ -41,11 +41,6 @@ const PROCESS_BYTES = 128 * 2 ** 20;
 const FLOAT = 4;
 
 const elements = (dims: readonly number[]) => dims.reduce((product, size) => product * size, 1);
-
-/** What the process may still take: of the machine, or of the container where that is less. */
-export function freeBytes(): number {
-  return process.availableMemory();
-}
 
 /** Estimates what a model takes. */
 export function planMemory(
@@ -88,7 +83,7 @@ export function toKvBytes(
   plan: MemoryPlan,
   limits: MemoryLimits,
   smaller: ReadonlyMap<string, MemoryPlan> = new Map(),
-  free: number = freeBytes(),
+  free: number = availableBytes(),
 ): number {
   const available = Math.min(limits.budgetBytes ?? Number.POSITIVE_INFINITY, free / limits.replicas);
   const { weights, loading, buffers, token, positions } = plan;

@@ -1,6 +1,6 @@
 /** GGUF files, rounding at load and servers without a tokenizer, as a stranger meets them: flags, answers, exit codes. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -90,6 +90,45 @@ describe("rounding at load", () => {
     } finally {
       await served.stop();
     }
+  });
+});
+
+describe("the digest of rounded weights", () => {
+  /** Digests of an answer before and after a sync of the other weights, and all that the sync and the fleet say. */
+  const syncInto = async (args: readonly string[]) => {
+    const served = await serve(args);
+    try {
+      const digestNow = async () =>
+        (await post(served, "/v1/chat/completions", QUESTION)).headers.get("x-weight-digest");
+      const first = await digestNow();
+      const body = readFileSync(join(modelPath("trained"), "model.safetensors"));
+      const response = await fetch(`${served.url}/api/weight-syncs`, {
+        method: "POST",
+        headers: { "content-type": "application/octet-stream", prefer: "wait=60" },
+        body,
+      });
+      const sync = (await response.json()) as { state: string; digest: string; servers: { digest: string }[] };
+      assert.equal(sync.state, "completed", JSON.stringify(sync));
+      const fleet = (await (await fetch(`${served.url}/api/fleet`)).json()) as {
+        weight_digest: string;
+        servers: { weight_digest: string; details: Record<string, unknown> }[];
+      };
+      const said = [sync.digest, sync.servers[0]!.digest, fleet.weight_digest, fleet.servers[0]!.weight_digest];
+      return { first, said: [...said, await digestNow()], format: fleet.servers[0]!.details.weight_format };
+    } finally {
+      await served.stop();
+    }
+  };
+
+  test("is that of the weights as stored and as sent, whatever the replica makes of them", async () => {
+    const plain = await syncInto([]);
+    const rounded = await syncInto(["--quantize", "int8"]);
+    assert.equal(plain.format, "fp32");
+    assert.match(String(rounded.format), /int8 ×\d+/);
+    assert.equal(rounded.first, plain.first);
+    assert.notEqual(rounded.first, rounded.said[0]);
+    assert.match(plain.said[0]!, /^sha256:[0-9a-f]{64}$/);
+    for (const digest of [...plain.said, ...rounded.said]) assert.equal(digest, plain.said[0]);
   });
 });
 

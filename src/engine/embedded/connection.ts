@@ -46,6 +46,9 @@ const STOP_GRACE = 1000;
 /** Longest log line taken from a worker; native code can print whole graphs. */
 const LINE_LIMIT = 4096;
 
+/** Nobody of ours sent the signal; most often it is the kernel, or whoever watches a container's memory. */
+const KILLED_FROM_OUTSIDE = "killed from outside; where memory ran out, --memory-budget keeps it lower";
+
 export interface CallControl<Result> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: StageProgress) => void;
@@ -240,8 +243,9 @@ export class WorkerConnection {
     await lines;
     this.#heartbeat.stop();
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
-    const why =
-      this.#killReason === null ? (this.#lastLine === "" ? "" : `: ${this.#lastLine}`) : `: ${this.#killReason}`;
+    // Who is killed says nothing: the last line was about something else.
+    const said = this.#killReason ?? (exit.signal === "SIGKILL" ? KILLED_FROM_OUTSIDE : this.#lastLine);
+    const why = said === "" ? "" : `: ${said}`;
     const gone = new GatewayError("replica_failed", `The worker process ${this.pid} ended (${how})${why}.`);
     this.#gone = gone;
     this.#hello(gone);
