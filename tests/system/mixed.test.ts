@@ -42,6 +42,25 @@ async function watchMemory(pids: readonly number[], work: () => Promise<unknown>
   return samples.map(median);
 }
 
+/** The sum of a metric over its labels. */
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "gm"))].reduce(
+    (sum, [, value]) => sum + Number(value),
+    0,
+  );
+}
+
+/** Prompt tokens that were found in the prefix cache, and those looked for; waits for the heartbeat that brings them. */
+async function prefixTokens(url: string, least: number): Promise<{ readonly hits: number; readonly queries: number }> {
+  for (let tries = 0; ; tries += 1) {
+    const hits = await metric(url, "tidegate_prefix_cache_hits_tokens_total");
+    const queries = await metric(url, "tidegate_prefix_cache_queries_tokens_total");
+    if (hits >= least || tries === 50) return { hits, queries };
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 describe("a mixed load over HTTP", () => {
   let served: Served;
   before(async () => {
@@ -54,12 +73,21 @@ describe("a mixed load over HTTP", () => {
     const plans = planOf(seed);
     const answers = await arrive(served.url, plans);
     assert.deepEqual(await whatIsLeft(served.url), { in_flight: 0, running: 0, waiting: 0 });
+    // Those who left early have no usage.
+    const told = answers.reduce((sum, answer) => sum + answer.cachedTokens, 0);
+    const { hits, queries } = await prefixTokens(served.url, told);
     await postJson(`${served.url}/reset_prefix_cache`, {});
     const { compared, left, cachedTokens, differences } = await compareAlone(served.url, plans, answers);
-    console.log(`${compared} compared, ${left} left early, ${cachedTokens} tokens from the prefix cache`);
+    console.log(
+      `${compared} compared, ${left} left early, ${cachedTokens} tokens from the prefix cache (metrics: ${hits} of ${queries})`,
+    );
     assert.deepEqual(differences, []);
     assert.ok(compared > 0.75 * requests && left > 0.05 * requests, `${compared} compared, ${left} left early`);
     assert.ok(cachedTokens > 5 * requests, `prefixes were reused: ${cachedTokens} tokens`);
+    assert.ok(
+      hits >= cachedTokens && hits < queries,
+      `${cachedTokens} in the usages, ${hits} of ${queries} in the metrics`,
+    );
   });
 
   test("memory stays where it is", async (context) => {
