@@ -15,7 +15,6 @@ export interface Walker {
 /** Chosen rather than others after some tokens, so that values come to an end. */
 const CLOSING = new Set(['"', "}", "]", ","]);
 const END_CHANCE = 0.25;
-const decoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
 function allowedOf(vocabulary: Vocabulary, mask: Uint32Array): number[] {
@@ -41,6 +40,8 @@ function closingOf(vocabulary: Vocabulary): ReadonlySet<number> {
 export function createWalker(constraint: OutputConstraint, vocabulary: Vocabulary): Walker {
   const automaton = new Automaton(compileGrammar({ constraint, param: "structured_outputs" }));
   const closing = closingOf(vocabulary);
+  // Free text between tags is a matter of bytes; everything else is a text.
+  const decoder = new TextDecoder("utf-8", { fatal: constraint.kind !== "structural_tag" });
   return {
     walk(random, limit) {
       let state = automaton.start();

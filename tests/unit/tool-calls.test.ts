@@ -139,8 +139,33 @@ describe("tool calls in texts", () => {
     assert.deepEqual(reader.finish(), []);
   });
 
+  test("mistral: names before arguments, one mark for each call", () => {
+    for (const text of [
+      'Sure. [TOOL_CALLS]add[ARGS]{"a": {"b": "}"}}[TOOL_CALLS]now[ARGS]{}',
+      'Sure. [TOOL_CALLS]add{"a": {"b": "}"}}[TOOL_CALLS]now{}',
+    ]) {
+      assert.deepEqual(read("mistral", [text]), {
+        content: "Sure. ",
+        calls: [
+          { name: "add", arguments: '{"a": {"b": "}"}}' },
+          { name: "now", arguments: "{}" },
+        ],
+      });
+    }
+  });
+
+  test("llama3_json: an answer in JSON that is no call stays an answer", () => {
+    const text = '{"result": {"name": "x", "parameters": {}}}';
+    assert.deepEqual(read("llama3_json", Array.from(text)), { content: text, calls: [] });
+    assert.deepEqual(read("llama3_json", ['<|python_tag|> {"name": "x", "parameters": {}}']), {
+      content: "",
+      calls: [{ name: "x", arguments: "{}" }],
+    });
+  });
+
   test("ids: vLLM's, and Mistral's own", () => {
     const random = { uuid: () => "01234567-89ab-4cde-8f01-23456789abcd", float: () => 0.5 };
     assert.equal(TOOL_FORMATS.hermes.makeId(random), "chatcmpl-tool-8f0123456789abcd");
+    assert.equal(TOOL_FORMATS.mistral.makeId(random), "FFFFFFFFF");
   });
 });

@@ -132,8 +132,19 @@ class TagCompiler {
     const begin = this.#text(tag, "begin", path);
     const ends = typeof tag.end === "string" ? [tag.end] : this.#texts(tag, "end", path);
     if (ends.length === 0) throw this.#refuse(`${path}.end`, "must be a string or a list of at least one");
-    const content = this.format(tag.content, `${path}.content`, ends, depth + 1);
+    const content = this.#content(tag.content, begin, `${path}.content`, ends, depth);
     return builder.sequence([builder.literal(begin), content, builder.choice(ends.map((end) => builder.literal(end)))]);
+  }
+
+  /** Errors say in which tag: a request's tools have one each. */
+  #content(content: unknown, begin: string, path: string, ends: readonly string[], depth: number): GrammarNode {
+    try {
+      return this.format(content, path, ends, depth + 1);
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError)) throw thrown;
+      const message = `${thrown.message} This is in the tag that begins with ${JSON.stringify(begin)}.`;
+      throw new GatewayError(thrown.code, message, thrown.details);
+    }
   }
 
   #tags(format: Schema, path: string, depth: number): GrammarNode {

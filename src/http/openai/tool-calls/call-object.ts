@@ -38,6 +38,11 @@ export class CallObject {
     return this.name !== undefined && this.#found;
   }
 
+  /** A value has just ended, or the object has. */
+  get settled(): boolean {
+    return this.#state === "after";
+  }
+
   /** Arguments that were not taken yet. */
   takeArguments(): string {
     const text = this.#pending;

@@ -4,6 +4,7 @@
  */
 import { toCallId } from "./call-id.ts";
 import { CallObject } from "./call-object.ts";
+import { Held } from "./held.ts";
 import { Pieces } from "./pieces.ts";
 import type { ToolCallReader, ToolFormat } from "./types.ts";
 
@@ -17,8 +18,8 @@ type Place = "content" | "head" | "object" | "tail";
 class HermesReader implements ToolCallReader {
   readonly #pieces = new Pieces();
   #place: Place = "content";
-  /** The beginning of a tag, maybe. */
-  #held = "";
+  readonly #tag = new Held([OPEN]);
+  readonly #tags = new Held([OPEN, CLOSE]);
   /** From the tag on, until it is certain that this is a call. */
   #head = "";
   #call = new CallObject([]);
@@ -30,7 +31,7 @@ class HermesReader implements ToolCallReader {
   }
 
   finish(): ReturnType<ToolCallReader["finish"]> {
-    if (this.#place === "content") this.#pieces.content(this.#held);
+    if (this.#place === "content") this.#pieces.content(this.#tag.take());
     else if (this.#place === "head" || (this.#place === "object" && !this.#told)) {
       this.#pieces.content(this.#head + this.#call.raw);
     }
@@ -40,15 +41,12 @@ class HermesReader implements ToolCallReader {
 
   #read(character: string): void {
     switch (this.#place) {
-      case "content":
-        this.#held += character;
-        while (!OPEN.startsWith(this.#held)) {
-          const [first = ""] = this.#held;
-          this.#pieces.content(first);
-          this.#held = this.#held.slice(first.length);
-        }
-        if (this.#held === OPEN) this.#begin();
+      case "content": {
+        const { text, mark } = this.#tag.push(character);
+        this.#pieces.content(text);
+        if (mark !== undefined) this.#begin();
         return;
+      }
       case "head":
         if (SPACE.test(character)) {
           this.#head += character;
@@ -60,19 +58,16 @@ class HermesReader implements ToolCallReader {
       case "object":
         this.#object(character);
         return;
-      case "tail":
-        this.#held += character;
-        while (!OPEN.startsWith(this.#held) && !CLOSE.startsWith(this.#held)) this.#held = this.#held.slice(1);
-        if (this.#held === CLOSE) {
-          this.#held = "";
-          this.#place = "content";
-        } else if (this.#held === OPEN) this.#begin();
+      case "tail": {
+        const { mark } = this.#tags.push(character);
+        if (mark === CLOSE) this.#place = "content";
+        else if (mark !== undefined) this.#begin();
+      }
     }
   }
 
   #begin(): void {
     this.#head = OPEN;
-    this.#held = "";
     this.#call = new CallObject(["arguments"]);
     this.#told = false;
     this.#place = "head";
