@@ -222,6 +222,36 @@ describe("words that are followed by rewriting", () => {
     });
   }
 
+  test("a chain of cases by one property is as long as it has cases", () => {
+    const kinds = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    const chain = json({
+      type: "object",
+      properties: {
+        kind: { enum: kinds },
+        ...Object.fromEntries(kinds.map((kind) => [`of ${kind}`, { type: "integer" }])),
+      },
+      required: ["kind"],
+      allOf: kinds.map((kind) => ({
+        if: { properties: { kind: { const: kind } } },
+        // biome-ignore lint/suspicious/noThenProperty: a word of JSON Schema.
+        then: { required: [`of ${kind}`] },
+      })),
+    });
+    assert.ok(chain({ kind: "k7", "of k7": 1 }) && chain({ kind: "k19", "of k19": 1 }));
+    assert.ok(!chain({ kind: "k7", "of k8": 1 }) && !chain({ kind: "k0" }));
+  });
+
+  test("bounds of draft 4 stay strict where parts are put into one", () => {
+    const takes = json({
+      type: "integer",
+      minimum: 3,
+      exclusiveMinimum: true,
+      allOf: [{ maximum: 5 }],
+      not: { const: 4 },
+    });
+    assert.deepEqual([3, 4, 5, 6].map(takes), [false, false, true, false]);
+  });
+
   test("what was turned round evaluates nothing", () => {
     const schema = { type: "object", not: { not: { properties: { a: { type: "integer" } }, required: ["a"] } } };
     assert.ok(json(schema)({ a: 1 }));
@@ -245,6 +275,39 @@ describe("anchors and quantifiers that readers take differently", () => {
     ] as const) {
       assert.equal(regex(pattern)(text), true, pattern);
     }
+  });
+
+  test("lookaheads at the beginning hold for the whole text", () => {
+    const rows: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+      ["^(?=.*[A-Z])(?=.*\\d)[A-Za-z\\d]{4,8}$", ["aB3d", "99Zz"], ["abcd", "ABCD", "aB3", "aB3d-"]],
+      ["^(?!admin$)[a-z]+$", ["adm", "admins", "x"], ["admin"]],
+      ["^(?!.*\\.\\.)(?!\\.)[a-z.]+$", ["a.b", "a."], ["a..b", ".a"]],
+      ["(?!a|b)[a-d]{2}", ["ca", "db"], ["aa", "bc"]],
+      ["^(?!.*\\s).+$", ["ab", "-"], ["a b", "a\tb"]],
+      ["^(?!\\d)[0-9a-z]$", ["a"], ["1"]],
+      ["^(?![^a])\\w+$", ["ab"], ["ba", "_"]],
+    ];
+    for (const [pattern, taken, refused] of rows) {
+      const takes = regex(pattern);
+      for (const text of [...taken, ...refused]) {
+        assert.equal(takes(text), taken.includes(text), `${pattern} and ${text}`);
+        assert.equal(new RegExp(`^(?:${pattern})$`, "u").test(text), taken.includes(text));
+      }
+    }
+    // What only one reader takes for a space, a digit or a character is left out, too.
+    assert.equal(regex("^(?!.*\\s)[^a]+$")("\u00a0"), false);
+    assert.equal(regex("^(?!.b)[^x]+$")("\nb"), false);
+    const refused = (pattern: string): string => refusal({ kind: "regex", pattern });
+    assert.match(refused("^(?!a)b|c$"), /a lookahead in front of alternatives is not supported/);
+    assert.match(refused("^a(?=b)"), /a lookahead is not supported/);
+    assert.match(refused("^(?!a$|b)c"), /\$ within a lookahead/);
+    assert.match(refused("^(?=a)*b"), /a lookahead with a quantifier/);
+    assert.match(refused("^(?!.*(?=a))b"), /a lookahead is not supported/);
+  });
+
+  test("lookaheads within JSON strings, beside formats and lengths", () => {
+    const password = json({ type: "string", pattern: "^(?=.*[A-Z])(?=.*[0-9]).*$", minLength: 4, maxLength: 6 });
+    assert.deepEqual(["aB3d", "aB3", "abcd1", 'A1"\\'].map(password), [true, false, false, true]);
   });
 
   test("quantifiers out of range are refused and not read as text", () => {

@@ -129,7 +129,7 @@ describe("regular expressions", () => {
 
   test("what is not regular is refused by name", () => {
     const cases: [string, RegExp][] = [
-      ["(?=a)b", /a lookahead is not supported/],
+      ["b(?=a)", /a lookahead is not supported/],
       ["(?<!a)b", /a lookbehind is not supported/],
       ["(a)\\1", /a backreference is not supported/],
       ["\\bword\\b", /a word boundary is not supported/],
@@ -298,7 +298,7 @@ describe("JSON schemas", () => {
       [{ type: "number", multipleOf: 0.01 }, /"multipleOf"/],
       [{ type: "string", format: "idn-email" }, /"format" .*none of date/],
       [{ type: "string", pattern: "(ab){1000}c*", maxLength: 4000 }, /"maxLength" .*cannot be combined/],
-      [{ type: "string", pattern: "(?!x)y" }, /\/pattern: a lookahead/],
+      [{ type: "string", pattern: "a(?!x)y" }, /\/pattern: a lookahead/],
       [{ oneOf: [{ type: "string" }, { pattern: "a" }] }, /"oneOf" .*two of its branches/],
       [{ $ref: "https://example.com/other.json" }, /outside of this document/],
       [{ $ref: "#/$defs/none" }, /there is nothing at/],

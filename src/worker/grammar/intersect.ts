@@ -1,5 +1,5 @@
 /**
- * Texts that several regular parts have in common: their automata run side by side, each combination of states becomes a rule.
+ * Texts that several regular parts have in common, and others have not: their automata run side by side, each combination of states becomes a rule.
  * For parts that hold rules which contain themselves there may be no end; the bound then says so.
  */
 import { Automaton, type GrammarState } from "./automaton.ts";
@@ -8,13 +8,23 @@ import type { GrammarBuilder, GrammarNode, Rule } from "./nodes.ts";
 /** Combinations of states: an e-mail address by format and by pattern has some hundreds. */
 const STATES_LIMIT = 3000;
 
-type States = readonly GrammarState[];
+/** One per part; null: no text of a part that must not be goes on so. */
+type States = readonly (GrammarState | null)[];
 
-/** null when there are too many states to follow. A node without texts is `never`. */
-export function intersect(builder: GrammarBuilder, parts: readonly GrammarNode[]): GrammarNode | null {
-  const automata = parts.map((part) => new Automaton(builder.build(part)));
+/**
+ * null when there are too many states to follow. A node without texts is `never`.
+ *
+ * @param without parts whose texts are left out
+ */
+export function intersect(
+  builder: GrammarBuilder,
+  parts: readonly GrammarNode[],
+  without: readonly GrammarNode[] = [],
+): GrammarNode | null {
+  const automata = [...parts, ...without].map((part) => new Automaton(builder.build(part)));
   const ids = new Map<GrammarState, number>();
-  const idOf = (state: GrammarState): number => {
+  const idOf = (state: GrammarState | null): number => {
+    if (state === null) return -1;
     const known = ids.get(state) ?? ids.size;
     ids.set(state, known);
     return known;
@@ -36,10 +46,10 @@ export function intersect(builder: GrammarBuilder, parts: readonly GrammarNode[]
     const [rule, states] = item;
     const byTarget = new Map<Rule, number[]>();
     for (let byte = 0; byte < 256; byte += 1) {
-      const next: GrammarState[] = [];
+      const next: (GrammarState | null)[] = [];
       for (const [index, state] of states.entries()) {
-        const to = automata[index]!.advance(state, byte);
-        if (to === null) break;
+        const to = state === null ? null : automata[index]!.advance(state, byte);
+        if (to === null && index < parts.length) break;
         next.push(to);
       }
       if (next.length < states.length) continue;
@@ -49,8 +59,9 @@ export function intersect(builder: GrammarBuilder, parts: readonly GrammarNode[]
       byTarget.set(target, bytes);
     }
     const rest = [...byTarget].map(([to, bytes]) => builder.sequence([builder.oneOf(bytes), builder.use(to)]));
-    rule.body = builder.choice(states.every(({ complete }) => complete) ? [builder.empty, ...rest] : rest);
+    const whole = states.every((state, index) => (state?.complete ?? false) === index < parts.length);
+    rule.body = builder.choice(whole ? [builder.empty, ...rest] : rest);
   }
-  const whole = builder.use(root);
-  return builder.build(whole).productive[whole.id] === 1 ? whole : builder.never;
+  const use = builder.use(root);
+  return builder.build(use).productive[use.id] === 1 ? use : builder.never;
 }

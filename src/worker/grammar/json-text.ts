@@ -37,6 +37,7 @@ const FRACTION_DIGITS = 15;
 export class JsonText {
   readonly builder: GrammarBuilder;
   readonly space: GrammarNode;
+  readonly #made = new Map<string, GrammarNode>();
   #any: GrammarNode | undefined;
   #char: GrammarNode | undefined;
   #countedChar: GrammarNode | undefined;
@@ -45,6 +46,15 @@ export class JsonText {
   constructor(builder: GrammarBuilder, space: GrammarNode) {
     this.builder = builder;
     this.space = space;
+  }
+
+  /** Makes a node once for a name. */
+  once(name: string, make: () => GrammarNode): GrammarNode {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const node = make();
+    this.#made.set(name, node);
+    return node;
   }
 
   /** One character of a set as a JSON string writes it. */
@@ -126,6 +136,10 @@ export class JsonText {
   }
 
   integer(): GrammarNode {
+    return this.once("integer", () => this.#integer());
+  }
+
+  #integer(): GrammarNode {
     const { builder } = this;
     const digit = builder.range(0x30, 0x39);
     return builder.sequence([

@@ -4,46 +4,18 @@
  * all of them take is produced. What is not regular, or not known here, is refused by name.
  */
 import { GatewayError } from "../../errors.ts";
-import { type CharSet, charNode, charsOf, complement, hasChar, subtract, toCharSet, union } from "./charset.ts";
+import { type CharSet, charNode, charsOf, hasChar, toCharSet, union } from "./charset.ts";
+import { intersect } from "./intersect.ts";
 import type { GrammarBuilder, GrammarNode } from "./nodes.ts";
+import { ANY, allBut, dot, namedClass } from "./regex-classes.ts";
+import { anchorsOf, type RegexPart } from "./regex-part.ts";
 
 /** Characters of a pattern: longer ones are programs, not patterns. */
 const PATTERN_LIMIT = 16_384;
 /** Groups inside groups. */
 const DEPTH_LIMIT = 100;
 
-const DIGIT = toCharSet([[0x30, 0x39]]);
-const WORD = toCharSet([
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x5f, 0x5f],
-  [0x61, 0x7a],
-]);
-const SPACE = charsOf("\t\n\v\f\r ");
-/** What counts as a digit, a word character or a space for any of the three readers: every character beyond ASCII may. */
-const BEYOND = toCharSet([[0x80, 0x10ffff]]);
-const LINE_ENDS = charsOf("\n\r\u2028\u2029\u0085");
-const DOT = complement(LINE_ENDS);
-
 const ESCAPES: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", f: "\f", v: "\v", "0": "\0" };
-
-/** A parsed part: its texts, and how many characters they have. */
-export interface RegexPart {
-  readonly node: GrammarNode;
-  readonly least: number;
-  readonly most: number;
-  /** Set where it is one class repeated; then its length can be bounded further. */
-  readonly repeated?: CharSet;
-  /** It holds `^`: nothing may come before it. */
-  readonly opens?: boolean;
-  /** It holds `$`: nothing may come after it. */
-  readonly closes?: boolean;
-}
-
-const anchorsOf = (parts: readonly RegexPart[]): Pick<RegexPart, "opens" | "closes"> => ({
-  ...(parts.some(({ opens }) => opens === true) ? { opens: true } : {}),
-  ...(parts.some(({ closes }) => closes === true) ? { closes: true } : {}),
-});
 
 export interface RegexOptions {
   /** Names the field in errors. */
@@ -60,6 +32,10 @@ class RegexParser {
   readonly #nodes = new Map<string, GrammarNode>();
   #at = 0;
   #depth = 0;
+  /** Texts that must not be are read now: rather too many than too few. */
+  #wide = false;
+  /** A class by name was read. */
+  #named = false;
 
   constructor(builder: GrammarBuilder, pattern: string, options: RegexOptions) {
     this.#builder = builder;
@@ -91,13 +67,57 @@ class RegexParser {
   }
 
   parse(): RegexPart {
-    const part = this.#alternatives();
+    const [wanted, unwanted] = [this.#lookaheads(), this.#unwanted];
+    const looks = wanted.length + unwanted.length > 0;
+    const start = this.#at;
+    const part = this.#alternatives(looks ? "a lookahead in front of alternatives" : undefined);
     if (this.#at < this.#pattern.length) throw this.#fail('there is no group to close with ")"');
-    return part;
+    if (!looks) return part;
+    const node = intersect(this.#builder, [part.node, ...wanted], unwanted);
+    this.#at = start;
+    if (node === null) throw this.#fail("lookaheads need too many states");
+    return { node, least: part.least, most: part.most };
   }
 
-  #alternatives(): RegexPart {
+  readonly #unwanted: GrammarNode[] = [];
+
+  /** Lookaheads at the beginning of the pattern: what the whole text must, or must not, begin with. */
+  #lookaheads(): GrammarNode[] {
+    const wanted: GrammarNode[] = [];
+    for (;;) {
+      const start = this.#at;
+      while (this.#pattern[this.#at] === "^") this.#at += 1;
+      const sign = this.#pattern.slice(this.#at, this.#at + 3).join("");
+      if (sign !== "(?=" && sign !== "(?!") {
+        this.#at = start;
+        return wanted;
+      }
+      this.#at += 3;
+      this.#wide = sign === "(?!";
+      const from = this.#at;
+      const body = this.#alternatives();
+      if (this.#pattern[this.#at] !== ")") throw this.#fail("a group is not closed");
+      const source = this.#pattern.slice(from, this.#at).join("");
+      const node = this.#builder.sequence([body.node, this.#afterBody(source, body)]);
+      this.#wide = false;
+      this.#at += 1;
+      if (this.#quantifier(true) !== null) throw this.#unsupported("a lookahead with a quantifier");
+      (sign === "(?!" ? this.#unwanted : wanted).push(node);
+    }
+  }
+
+  /** What may follow the text of a lookahead: anything, or nothing where it ends in `$`. */
+  #afterBody(source: string, body: RegexPart): GrammarNode {
+    if (body.closes !== true) return this.#builder.repeat(this.#chars(ANY).node, 0, Number.POSITIVE_INFINITY);
+    if (!/[|\\]/.test(source) && source.indexOf("$") === source.length - 1) return this.#builder.empty;
+    if (/^[^|$]*[^|$\\]\$$/.test(source)) return this.#builder.empty;
+    throw this.#unsupported("$ within a lookahead, but at its end,");
+  }
+
+  /** @param single names what cannot stand in front of several */
+  #alternatives(single?: string): RegexPart {
     const parts = [this.#sequence()];
+    if (single !== undefined && this.#pattern[this.#at] === "|") throw this.#unsupported(single);
     while (this.#pattern[this.#at] === "|") {
       this.#at += 1;
       parts.push(this.#sequence());
@@ -201,7 +221,7 @@ class RegexParser {
     }
     this.#at += 1;
     if (character === "[") return this.#chars(this.#class());
-    if (character === ".") return this.#chars(DOT);
+    if (character === ".") return this.#chars(dot(this.#wide));
     if (character === "\\") return this.#chars(this.#escape(false));
     return this.#chars(charsOf(character));
   }
@@ -262,19 +282,12 @@ class RegexParser {
     const character = this.#pattern[this.#at];
     if (character === undefined) throw this.#fail("the pattern ends in a backslash");
     this.#at += 1;
+    const named = namedClass(character, this.#wide);
+    if (named !== undefined) {
+      this.#named = true;
+      return named;
+    }
     switch (character) {
-      case "d":
-        return DIGIT;
-      case "w":
-        return WORD;
-      case "s":
-        return SPACE;
-      case "D":
-        return subtract(complement(DIGIT), BEYOND);
-      case "W":
-        return subtract(complement(WORD), BEYOND);
-      case "S":
-        return subtract(complement(union(SPACE, toCharSet([[0x1c, 0x1f]]))), toCharSet([[0x80, 0x10ffff]]));
       case "x":
         return charsOf(String.fromCodePoint(this.#codePoint("x")));
       case "u": {
@@ -317,6 +330,10 @@ class RegexParser {
     const negated = this.#pattern[this.#at] === "^";
     if (negated) this.#at += 1;
     const sets: CharSet[] = [];
+    const { wide, before } = { wide: this.#wide, before: this.#named };
+    // What a negated class leaves out must be left out in every reading, and the other way round.
+    if (negated) this.#wide = false;
+    this.#named = false;
     let first = true;
     for (;;) {
       const character = this.#pattern[this.#at];
@@ -351,10 +368,10 @@ class RegexParser {
       } else sets.push(from);
     }
     const set = union(...sets);
-    if (!negated) return set;
-    // What a negated class leaves out must be left out in every reading: \w may hold letters of all alphabets.
-    const wide = [WORD, SPACE, DIGIT].some((named) => sets.includes(named));
-    return wide ? subtract(complement(set), BEYOND) : complement(set);
+    const named = this.#named;
+    this.#wide = wide;
+    this.#named = before;
+    return negated ? allBut(set, named, wide) : set;
   }
 }
 

@@ -9,7 +9,16 @@ import type { GrammarNode, Rule } from "../nodes.ts";
 import { arrayNode } from "./arrays.ts";
 import { CONDITIONAL, toCases } from "./conditions.ts";
 import { areDisjoint, discriminatorOf } from "./disjoint.ts";
-import { assertionsOf, isObject, numberOf, type Schema, type TypeName, typesOf } from "./keywords.ts";
+import {
+  assertionsOf,
+  isObject,
+  KEYWORDS_OF,
+  NOT_IN,
+  numberOf,
+  type Schema,
+  type TypeName,
+  typesOf,
+} from "./keywords.ts";
 import { type AnySchema, mergePlain } from "./merge.ts";
 import { negate } from "./negate.ts";
 import { boundedNumber } from "./numbers.ts";
@@ -21,7 +30,7 @@ import { takesValue } from "./takes.ts";
 import { closeUnevaluated, withNeighbours } from "./unevaluated.ts";
 
 /** Sub-schemas compiled at most, those of combinations included. */
-const PARTS_LIMIT = 20_000;
+const PARTS_LIMIT = 10_000;
 /** References and combinations inside each other. */
 const DEPTH_LIMIT = 256;
 
@@ -34,6 +43,8 @@ const FRACTIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** References that depend on who refers. */
 const DYNAMIC = ["$dynamicRef", "$recursiveRef"];
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 class SchemaCompiler {
   readonly json: JsonText;
@@ -280,9 +291,12 @@ class SchemaCompiler {
     const { builder } = this.json;
     switch (name) {
       case "null":
-        return builder.literal("null");
-      case "boolean":
-        return builder.choice([builder.literal("true"), builder.literal("false")]);
+      case "boolean": {
+        const out = listOf(schema[NOT_IN]);
+        const left = (name === "null" ? [null] : [true, false]).filter((value) => !out.includes(value));
+        if (left.length === 0) throw new Unsatisfiable(path, "no value is left");
+        return builder.choice(left.map((value) => this.json.literal(value)));
+      }
       case "string":
         return stringNode(this.json, schema, path);
       case "object":
@@ -295,15 +309,42 @@ class SchemaCompiler {
     }
   }
 
+  /** A number that is none of some, between which ranges are left. */
   #number(schema: Schema, path: string, integer: boolean): GrammarNode {
-    // Draft 4 says `exclusiveMinimum: true` beside `minimum`.
-    const strict = (word: string, beside: string, none: number): number =>
-      schema[word] === true ? numberOf(schema, beside, path, none) : numberOf(schema, word, path, none);
+    const out = listOf(schema[NOT_IN]).filter((value) => typeof value === "number");
+    if (out.length === 0) return this.#bounded(schema, path, integer);
+    const { [NOT_IN]: _, ...rest } = schema;
+    const sorted = out.sort((a, b) => a - b);
+    const ranges = [...sorted, undefined].map((above, index) => {
+      const below = sorted[index - 1];
+      return {
+        ...(below === undefined ? {} : { exclusiveMinimum: below }),
+        ...(above === undefined ? {} : { exclusiveMaximum: above }),
+      };
+    });
+    const nodes = ranges.flatMap((range) => {
+      try {
+        return [this.#bounded(mergePlain(rest, range, path), path, integer)];
+      } catch (thrown) {
+        if (thrown instanceof Unsatisfiable) return [];
+        throw thrown;
+      }
+    });
+    if (nodes.length === 0) throw new Unsatisfiable(path, "no number is left");
+    return this.json.builder.choice(nodes);
+  }
+
+  #bounded(schema: Schema, path: string, integer: boolean): GrammarNode {
+    const words = KEYWORDS_OF.number.map((word) => schema[word] ?? null);
+    return this.json.once(`number ${integer} ${JSON.stringify(words)}`, () => this.#makeNumber(schema, path, integer));
+  }
+
+  #makeNumber(schema: Schema, path: string, integer: boolean): GrammarNode {
     const bounds = {
       minimum: numberOf(schema, "minimum", path, Number.NEGATIVE_INFINITY),
       maximum: numberOf(schema, "maximum", path, Number.POSITIVE_INFINITY),
-      exclusiveMinimum: strict("exclusiveMinimum", "minimum", Number.NEGATIVE_INFINITY),
-      exclusiveMaximum: strict("exclusiveMaximum", "maximum", Number.POSITIVE_INFINITY),
+      exclusiveMinimum: numberOf(schema, "exclusiveMinimum", path, Number.NEGATIVE_INFINITY),
+      exclusiveMaximum: numberOf(schema, "exclusiveMaximum", path, Number.POSITIVE_INFINITY),
       multipleOf: numberOf(schema, "multipleOf", path, 1),
       integer,
     };

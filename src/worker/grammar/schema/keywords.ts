@@ -41,7 +41,7 @@ export const KEYWORDS_OF: Readonly<Record<"object" | "array" | "string" | "numbe
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
 };
 
-/** Ours, from schemas that were turned round: strings that a value must not be. No schema's text names it by accident. */
+/** Ours, from schemas that were turned round: what a value must not be (no objects, no arrays). No schema's text names it by accident. */
 export const NOT_IN = "\u0000notIn";
 /** Ours: properties that come from a schema that was turned round, which evaluates nothing. */
 export const NEGATED = "\u0000negated";
@@ -77,6 +77,17 @@ export const isObject = (value: unknown): value is Schema =>
 export function assertionsOf(schema: Schema): Schema {
   const out: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(schema)) if (ASSERTING.has(name)) out[name] = value;
+  // Draft 4 says `exclusiveMinimum: true` beside `minimum`.
+  for (const [strict, bound] of [
+    ["exclusiveMinimum", "minimum"],
+    ["exclusiveMaximum", "maximum"],
+  ] as const) {
+    if (typeof out[strict] !== "boolean") continue;
+    if (out[strict] && out[bound] !== undefined) {
+      out[strict] = out[bound];
+      delete out[bound];
+    } else delete out[strict];
+  }
   const conditional = "if" in out && ("then" in out || "else" in out);
   if (!conditional) {
     delete out.if;

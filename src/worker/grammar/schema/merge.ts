@@ -127,6 +127,41 @@ const MERGED = new Set([
   "pattern",
 ]);
 
+/** Values of which a property is one, as far as that is said in plain words. */
+function listedOf(schema: unknown): readonly unknown[] | undefined {
+  if (!isObject(schema)) return undefined;
+  if ("const" in schema) return [schema.const];
+  if (Array.isArray(schema.enum)) return schema.enum;
+  return Array.isArray(schema.allOf) ? schema.allOf.map(listedOf).find((values) => values !== undefined) : undefined;
+}
+
+/** Is the value certainly none of the schema? References and most words are left to the compiler. */
+function contradicts(schema: unknown, value: unknown): boolean {
+  if (!isObject(schema)) return schema === false;
+  const values = listedOf({ ...schema, allOf: undefined });
+  if (values !== undefined && !values.some((other) => sameValue(other, value))) return true;
+  if (Array.isArray(schema[NOT_IN]) && schema[NOT_IN].includes(value)) return true;
+  if (typeof value === "string" && schema.type !== undefined && !typesOf(schema, "").has("string")) return true;
+  if (Array.isArray(schema.allOf) && schema.allOf.some((part) => contradicts(part, value))) return true;
+  return Array.isArray(schema.anyOf) && schema.anyOf.every((part) => contradicts(part, value));
+}
+
+/**
+ * Cases that exclude each other by the value of one property are left early: else a chain of `if`s has 2^n of them.
+ * Throws Unsatisfiable.
+ */
+function checkRequired(schema: Schema, path: string): void {
+  if (!Array.isArray(schema.required) || !isObject(schema.properties)) return;
+  for (const name of schema.required) {
+    const property = Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
+    if (property === false) throw new Unsatisfiable(path, `the property "${name}" is required, and there is none`);
+    const values = listedOf(property);
+    if (values?.every((value) => contradicts(property, value)) === true) {
+      throw new Unsatisfiable(path, `the property "${name}" can have no value`);
+    }
+  }
+}
+
 /**
  * One schema for both; neither may hold `$ref`, `allOf`, `anyOf` or `oneOf`. Only asserting words are kept.
  * Throws Unsatisfiable when they contradict each other, GatewayError `unsupported` when they cannot be combined.
@@ -174,5 +209,6 @@ export function mergePlain(a: Schema, b: Schema, path: string): Schema {
     if (MERGED.has(name)) continue;
     out[name] = both(a[name], b[name]);
   }
+  checkRequired(out, path);
   return out;
 }

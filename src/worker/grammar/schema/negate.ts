@@ -10,29 +10,9 @@ export type Follow = (reference: string) => unknown;
 
 const DEPTH_LIMIT = 32;
 
-const kindOf = (value: unknown): TypeName =>
-  value === null ? "null" : Array.isArray(value) ? "array" : (typeof value as TypeName);
-
 /** Every value but these. */
 function notListed(values: readonly unknown[]): AnySchema[] | null {
-  const kinds = new Set(values.map(kindOf));
-  if (kinds.has("array") || kinds.has("object")) return null;
-  const parts: AnySchema[] = [{ type: TYPES.filter((name) => name !== "integer" && !kinds.has(name)) }];
-  const strings = values.filter((value) => typeof value === "string");
-  if (strings.length > 0) parts.push({ type: "string", [NOT_IN]: strings });
-  const truths = new Set(values.filter((value) => typeof value === "boolean"));
-  if (truths.size === 1) parts.push({ const: !truths.has(true) });
-  const numbers = [...new Set(values.filter((value) => typeof value === "number"))].sort((a, b) => a - b);
-  for (const [index, value] of numbers.entries()) {
-    const below = numbers[index - 1];
-    parts.push({
-      type: "number",
-      ...(below === undefined ? {} : { exclusiveMinimum: below }),
-      exclusiveMaximum: value,
-    });
-    if (index + 1 === numbers.length) parts.push({ type: "number", exclusiveMinimum: value });
-  }
-  return parts;
+  return values.some((value) => typeof value === "object" && value !== null) ? null : [{ [NOT_IN]: values }];
 }
 
 /** Counts: word → the type it is about, and the word for what lies beyond. */
@@ -76,6 +56,8 @@ function notWord(word: string, value: unknown, follow: Follow, depth: number): A
   switch (word) {
     case NEGATED:
       return [];
+    case NOT_IN:
+      return [{ enum: value }];
     case "type":
       return notTyped(value);
     case "const":

@@ -4,9 +4,10 @@ import { complement } from "../charset.ts";
 import { intersect } from "../intersect.ts";
 import type { JsonText } from "../json-text.ts";
 import type { GrammarNode } from "../nodes.ts";
-import { type RegexPart, regexPart } from "../regex.ts";
+import { regexPart } from "../regex.ts";
+import type { RegexPart } from "../regex-part.ts";
 import { FORMATS, UNFOLLOWED } from "./formats.ts";
-import { countOf, NOT_IN, PATTERNS, type Schema } from "./keywords.ts";
+import { countOf, KEYWORDS_OF, NOT_IN, PATTERNS, type Schema } from "./keywords.ts";
 import { malformed, Unsatisfiable, unsupported } from "./problems.ts";
 
 /** The content of a string by its pattern, as JSON writes it. Patterns match the whole string, as in vLLM. */
@@ -52,16 +53,21 @@ function sourcesOf(schema: Schema, path: string): [word: string, source: string]
   return sources;
 }
 
-/** Strings of a schema; refuses by name what cannot be followed. */
+/** Strings of a schema; refuses by name what cannot be followed. The same words make the same node. */
 export function stringNode(json: JsonText, schema: Schema, path: string): GrammarNode {
+  const words = [...KEYWORDS_OF.string, PATTERNS, NOT_IN].map((word) => schema[word] ?? null);
+  return json.once(`string ${JSON.stringify(words)}`, () => makeString(json, schema, path));
+}
+
+function makeString(json: JsonText, schema: Schema, path: string): GrammarNode {
   const least = countOf(schema, "minLength", path, 0);
   const most = countOf(schema, "maxLength", path, Number.POSITIVE_INFINITY);
   if (least > most) throw new Unsatisfiable(path, "minLength is above maxLength");
   const others = schema[NOT_IN];
   const sources = sourcesOf(schema, path);
   const free = least === 0 && most === Number.POSITIVE_INFINITY;
-  if (Array.isArray(others)) {
-    const names = others as string[];
+  const names = Array.isArray(others) ? others.filter((value) => typeof value === "string") : [];
+  if (names.length > 0) {
     if (sources.length === 0 && free) return json.keyBut(names);
     const inner =
       sources.length === 0 ? json.string(least, most) : json.quoted(contentNode(json, schema, path, sources));
