@@ -72,7 +72,10 @@ for (const parser of DISTINCT) {
         assert.ok(calls.length > 0);
         assert.deepEqual([content, reason], ["", "tool_calls"]);
       }
-      assert.ok(found.some(({ calls }) => calls.length > 1), "several calls happen");
+      assert.ok(
+        found.some(({ calls }) => calls.length > 1),
+        "several calls happen",
+      );
     });
 
     test("named, and parallel_tool_calls false: one call", () => {
@@ -87,7 +90,9 @@ for (const parser of DISTINCT) {
     });
 
     test("a schema that cannot be followed is refused by its keyword and the call's tag", () => {
-      const odd = [{ name: "odd", parameters: { type: "object", properties: { a: { $dynamicRef: "#b" } } }, strict: null }];
+      const odd = [
+        { name: "odd", parameters: { type: "object", properties: { a: { $dynamicRef: "#b" } } }, strict: null },
+      ];
       const { structuredOutputs } = toToolPlan({ tools: odd, tool_choice: "required" }, { parser }, undefined);
       assert.throws(
         () => createWalker(structuredOutputs?.constraint ?? { kind: "json_object" }, vocabulary),

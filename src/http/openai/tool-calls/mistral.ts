@@ -163,7 +163,13 @@ export const MISTRAL: ToolFormat = {
       content: { type: "json_schema", json_schema: schema },
       end: "}",
     }));
-    const list = { type: "tags_with_separator", tags: calls, separator: ", ", at_least_one: true, stop_after_first: single };
+    const list = {
+      type: "tags_with_separator",
+      tags: calls,
+      separator: ", ",
+      at_least_one: true,
+      stop_after_first: single,
+    };
     const tags = [
       { type: "tag", begin: `${MARK} [`, content: list, end: "]" },
       { type: "tag", begin: `${MARK}[`, content: list, end: "]" },
