@@ -18,6 +18,7 @@ const requests = Number(process.env.TIDEGATE_MIXED ?? 200);
 const MEMORY_FROM = 1000;
 /** Loads before the one that counts: code is compiled, caches fill. */
 const WARM_UPS = 3;
+/** By which it may have grown two loads later. */
 const MEMORY_TOLERANCE = 0.05;
 
 const planOf = (loadSeed: number) =>
@@ -90,7 +91,7 @@ describe("a mixed load over HTTP", () => {
     );
   });
 
-  test("memory stays where it is", async (context) => {
+  test("memory does not grow", async (context) => {
     if (requests < MEMORY_FROM || !existsSync("/proc/self/status")) {
       context.skip(`needs TIDEGATE_MIXED=${MEMORY_FROM} and /proc`);
       return;
@@ -107,7 +108,7 @@ describe("a mixed load over HTTP", () => {
     for (const [at, name] of ["gateway", "worker"].entries()) {
       const before = levels[WARM_UPS - 1]![at]!;
       const now = levels.at(-1)![at]!;
-      assert.ok(Math.abs(now / before - 1) <= MEMORY_TOLERANCE, `${name}: ${before} MiB before, ${now} MiB after`);
+      assert.ok(now <= before * (1 + MEMORY_TOLERANCE), `${name}: ${before} MiB before, ${now} MiB after`);
     }
     assert.deepEqual(await whatIsLeft(served.url), { in_flight: 0, running: 0, waiting: 0 });
   });
