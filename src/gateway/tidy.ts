@@ -5,11 +5,12 @@
 import { createCollectByUse } from "../lib/collect-by-use.ts";
 import type { Ports, Timer } from "../ports.ts";
 
-/** CPU seconds between two collections: one takes about 30 ms of them, on two threads (docs/performance.md). */
-const EVERY = 1;
-const LOOK_MILLISECONDS = 1000;
+/** CPU seconds between two collections, at least: one takes about 30 ms of them, on two threads (docs/performance.md). */
+const EVERY = 0.3;
+/** What is under way at each small collection becomes old garbage later, so it grows with time as well as with work. */
+const LOOK_MILLISECONDS = 3000;
 
-/** Starts looking once a second; the returned function ends it. Does nothing where the runtime's collector cannot be asked. */
+/** Starts looking every three seconds; the returned function ends it. Does nothing where the runtime's collector cannot be asked. */
 export function startTidy({ clock, usage, collect }: Pick<Ports, "clock" | "usage" | "collect">): () => void {
   if (usage === undefined || collect === undefined) return () => {};
   const look = createCollectByUse({ cpuSeconds: () => usage().cpuSeconds, collect, every: EVERY });
