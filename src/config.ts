@@ -45,6 +45,20 @@ const serverWeight = z.string().transform((text, context): ServerWeight => {
 });
 
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
+/** A server's URL, or a name that stands for several. */
+const upstream = z.string().transform((text, context): string => {
+  if (text.startsWith("dns://")) {
+    const [, name = "", port = ""] =
+      /^dns:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]+\]):(\d{1,5})\/?$/.exec(text) ?? [];
+    if (name !== "" && Number(port) >= 1 && Number(port) <= 65_535) return `dns://${name}:${port}`;
+    context.addIssue({ code: "custom", message: "must be dns://NAME:PORT" });
+    return z.NEVER;
+  }
+  const parsed = url.safeParse(text);
+  if (parsed.success) return parsed.data;
+  for (const { message } of parsed.error.issues) context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
 const integer = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const seconds = (most: number) => z.coerce.number().positive().max(most);
 /** "true"/"false" from the environment; a bare flag is true. */
@@ -138,7 +152,11 @@ export const ConfigSchema = z.strictObject({
     .enum(TOOL_PARSERS)
     .optional()
     .describe("Format in which the embedded model writes tool calls, by vLLM's name."),
-  upstream: z.array(url).default([]).describe("Base URL of a vLLM server; repeatable."),
+  upstream: z
+    .array(upstream)
+    .default([])
+    .describe("Base URL of a vLLM server, or dns://NAME:PORT for every address of a name; repeatable."),
+  dnsInterval: seconds(86_400).default(10).describe("Seconds between look-ups of `dns://` upstreams."),
   upstreamKind: z.enum(["auto", "vllm", "trl"]).default("auto").describe("What the upstreams speak."),
   upstreamApiKey: z.string().min(1).optional().describe("Bearer key that upstreams ask for."),
   advertiseUrl: url

@@ -13,6 +13,7 @@ import { wireBridge } from "./gateway/bridge.ts";
 import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
 import { dispatch, forwardAny } from "./gateway/dispatch.ts";
+import { createDiscovery } from "./gateway/discovery.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
 import { createClaims } from "./gateway/journal/claims.ts";
 import { createJournal } from "./gateway/journal/journal.ts";
@@ -172,6 +173,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   });
 
   const attachments = createAttachments({ fleet, log, weightOf, makeEngine, listed: config.upstream });
+  const discovery = createDiscovery({ ports, log, config, fleet, makeEngine, weightOf });
   const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
 
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
@@ -208,9 +210,11 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       await journal.open(await openStore(config, ports));
       if (specs.some(({ kind }) => kind === "embedded")) untidy = startTidy(ports);
       const upstreamWaitMilliseconds = config.upstreamWait * 1000;
-      await startReplicas({ fleet, clock, specs, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
+      const all = [...specs, ...(await discovery.first(signal))];
+      await startReplicas({ fleet, clock, specs: all, makeEngine, weightOf, upstreamWaitMilliseconds, signal });
       await journal.recordStart();
       await attachments.join(journal);
+      discovery.start();
       log.info("ready", { replicas: fleet.replicas().length, weight_digest: fleet.published().digest });
     },
     async stop() {
@@ -221,6 +225,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
         grace.abort(new GatewayError("draining", "The grace period of the shutdown is over.")),
       );
       untidy();
+      discovery.stop();
       await bridge?.close();
       adapters.stop();
       await leases.stop();

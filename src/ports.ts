@@ -219,6 +219,8 @@ export interface Ports {
   readonly random: Random;
   readonly fetch: Fetch;
   readonly exchange?: Exchange;
+  /** Addresses (IPv4 and IPv6) of a host name; rejects when it has none. Absent where the runtime cannot. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
   readonly writeLine: WriteLine;
   /** Starts an incremental SHA-256 (web crypto only hashes what is whole in memory). */
   readonly sha256?: () => Sha256;

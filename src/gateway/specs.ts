@@ -107,6 +107,7 @@ export function toSpecs(config: Config, ports: Ports): EngineSpec[] {
   }
   return [
     ...(embedded ? Array.from({ length: config.replicas }, () => embeddedSpec(config, ports)) : []),
-    ...config.upstream.map((url) => upstreamSpec(config.upstreamKind, url)),
+    // Names become servers when they are looked up: `discovery.ts`.
+    ...config.upstream.filter((url) => !url.startsWith("dns://")).map((url) => upstreamSpec(config.upstreamKind, url)),
   ];
 }

@@ -115,7 +115,9 @@ export function broadcast(trainer: TcpTrainer, step: number, packed: boolean): v
 export async function startRig(
   servers: readonly FakeVllmOptions[],
   config: Readonly<Record<string, unknown>> = {},
-  transport: Pick<Ports, "fetch" | "exchange"> = { fetch: (url, init) => fetch(url, { ...init, redirect: "manual" }) },
+  transport: Pick<Ports, "fetch" | "exchange" | "resolve"> = {
+    fetch: (url, init) => fetch(url, { ...init, redirect: "manual" }),
+  },
   /** What stands before each fake; default nothing. */
   front: (fake: FakeVllm) => Promise<string> = async ({ url }) => url,
 ): Promise<Rig> {
@@ -127,6 +129,7 @@ export async function startRig(
     random: { uuid: () => randomUUID(), float: () => 0.5 },
     fetch: transport.fetch,
     ...(transport.exchange === undefined ? {} : { exchange: transport.exchange }),
+    ...(transport.resolve === undefined ? {} : { resolve: transport.resolve }),
     writeLine: (line) => void lines.push(line),
   };
   const upstream = await Promise.all(fakes.map(front));

@@ -240,6 +240,8 @@ describe("vllm: text and control", () => {
   });
 
   test("pause, resume, cache, sleep", async () => {
+    // A request that an earlier test left is still being ended; while one runs the cache stays.
+    await fake.state.until(() => fake.state.running.size === 0);
     const { control } = createEngine(fake.url);
     assert.ok(control);
     const options = { signal: live() };

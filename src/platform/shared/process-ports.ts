@@ -1,5 +1,6 @@
 /** The ports that are the same on every runtime with `node:` modules. The runtime adds its name, fetch and spawn arguments. */
 import { createHash } from "node:crypto";
+import { lookup } from "node:dns/promises";
 import { tmpdir } from "node:os";
 import process from "node:process";
 import { setTimeout } from "node:timers";
@@ -44,6 +45,7 @@ export function createProcessPorts(own: {
     clock,
     random: { uuid: () => crypto.randomUUID(), float: () => Math.random() },
     fetch: own.fetch,
+    resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
     writeLine: (line) => void process.stderr.write(`${line}\n`),
     sha256: createSha256,
     usage,
