@@ -169,6 +169,11 @@ export const ConfigSchema = z.strictObject({
     .enum(["least-in-flight", "round-robin", "power-of-two", "prefix", "session", "weighted"])
     .default("least-in-flight")
     .describe("How a replica is chosen."),
+  hedgeAfter: seconds(86_400)
+    .optional()
+    .describe(
+      "Seconds after which a call that does not stream is asked of a second replica too; the first answer counts. Default: never.",
+    ),
   serverWeight: z
     .array(serverWeight)
     .default([])

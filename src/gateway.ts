@@ -12,8 +12,8 @@ import { createAudit } from "./gateway/audit.ts";
 import { wireBridge } from "./gateway/bridge.ts";
 import { createChatFormats } from "./gateway/chat-formats.ts";
 import { createControl } from "./gateway/control.ts";
-import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createDiscovery } from "./gateway/discovery.ts";
+import { dispatch, forwardAny } from "./gateway/dispatch.ts";
 import { createEventHub } from "./gateway/event-hub.ts";
 import { createClaims } from "./gateway/journal/claims.ts";
 import { createJournal } from "./gateway/journal/journal.ts";
@@ -193,6 +193,16 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     streams,
     toBody: ports.exchange?.toBody,
     onMoved: observer.moved,
+    ...(config.hedgeAfter === undefined
+      ? {}
+      : {
+          hedge: {
+            clock,
+            afterMilliseconds: config.hedgeAfter * 1000,
+            onStart: () => observer.hedged("started"),
+            onEnd: observer.hedged,
+          },
+        }),
     ...(config.policy === "prefix" ? { prefixOf: toCallPrefix } : {}),
   };
 

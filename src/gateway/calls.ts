@@ -8,6 +8,7 @@ import type { FleetRegistry, Lease, LeaseWishes } from "../fleet/types.ts";
 import type { InboundCall, Stamp, Wire } from "../gateway-types.ts";
 import type { Logger } from "../observe/log.ts";
 import type { Exchange, ExchangeAnswer } from "../ports.ts";
+import type { HedgeOptions } from "./hedge.ts";
 import type { StreamWatch } from "./stream-watch.ts";
 
 /** What a call is carried out with. */
@@ -19,6 +20,8 @@ export interface DispatchDependencies {
   readonly toBody: Exchange["toBody"] | undefined;
   /** The beginning of a call's prompt, where the policy wants it. */
   readonly prefixOf?: (call: Pick<InboundCall, "body" | "model">) => readonly number[] | undefined;
+  /** Absent: no call is asked of two replicas. */
+  readonly hedge?: HedgeOptions;
   /** Counts a moved call. */
   readonly onMoved: (replica: string) => void;
 }

@@ -24,6 +24,7 @@ import {
   toLeaseWishes,
 } from "./calls.ts";
 import { finishForward } from "./forward.ts";
+import { canHedge, hedge } from "./hedge.ts";
 import { toLastLine, toSpan } from "./span.ts";
 
 export type { DispatchDependencies } from "./calls.ts";
@@ -87,7 +88,47 @@ export function dispatch(call: InboundCall, dependencies: DispatchDependencies):
     const shared = dispatchBatch(call, call.batch, dependencies);
     if (shared !== undefined) return shared;
   }
-  return attempt(call, dependencies, CAN_ANSWER[call.wire], (lease) => generateOnce(lease, call));
+  const accepts = CAN_ANSWER[call.wire];
+  const { hedge: hedging, fleet } = dependencies;
+  if (hedging === undefined || !canHedge(call)) {
+    return attempt(call, dependencies, accepts, (lease) => generateOnce(lease, call));
+  }
+  return hedge(
+    call,
+    hedging,
+    (own, onLease) => attempt(own, dependencies, accepts, (lease) => generateOnce(lease, own), onLease),
+    ({ replica }) => {
+      const { id, weightVersion } = replica;
+      if (weightVersion === null) return undefined;
+      const wishes = toLeaseWishes(call, new Set([id]), accepts);
+      return fleet.acquireNow({ ...wishes, exactVersion: weightVersion, onlyAdmitted: true });
+    },
+    (own, lease) => answerOn(lease, own, dependencies),
+  );
+}
+
+/** The call on one lease, once. */
+async function answerOn(
+  lease: Lease,
+  call: InboundCall,
+  { streams, toBody }: Pick<DispatchDependencies, "streams" | "toBody">,
+): Promise<Outcome> {
+  try {
+    if (!canForward(lease.replica.engine, call.wire)) return await generateOnce(lease, call);
+    const stamp = stampOf(lease, call);
+    const response = await finishForward(await forwardOnce(lease, call), {
+      lease,
+      signal: call.signal,
+      streams,
+      toBody,
+    });
+    if (lease.replica.weightVersion === stamp.weightVersion) return { kind: "forwarded", response, stamp };
+    return { kind: "forwarded", response, stamp, span: toSpan(stamp, lease.replica, response) };
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    lease.release(isReplicaFault(error) && !call.signal.aborted ? "failed" : "ok");
+    throw error;
+  }
 }
 
 /** See `Gateway.generation.forwardAny`. */
@@ -106,12 +147,14 @@ async function attempt(
   { fleet, log, streams, toBody, prefixOf, onMoved }: DispatchDependencies,
   accepts: (engine: Engine) => boolean,
   generate: ((lease: Lease) => Promise<Outcome>) | undefined,
+  onLease?: (lease: Lease) => void,
 ): Promise<Outcome> {
   let exclude: Set<string> | undefined;
   const prefix = prefixOf?.(call);
   for (let tries = 1; ; tries += 1) {
     const wishes = toLeaseWishes(call, exclude ?? NOTHING, accepts, prefix);
     const lease = fleet.acquireNow(wishes) ?? (await fleet.acquire(wishes));
+    onLease?.(lease);
     try {
       if (generate !== undefined && !canForward(lease.replica.engine, call.wire)) return await generate(lease);
       const stamp = stampOf(lease, call);

@@ -3,12 +3,14 @@ import type { WeightSync } from "../contract/control/weight-syncs.ts";
 import type { FleetManager } from "../fleet/fleet.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Ports } from "../ports.ts";
+import type { HedgeEnd } from "./hedge.ts";
 
 /** Seconds; from a small model on local disk to a large one over a slow network. */
 const SYNC_BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
 export interface GatewayObserver {
   moved(replica: string): void;
+  hedged(end: "started" | HedgeEnd): void;
   syncEnded(sync: WeightSync): void;
 }
 
@@ -22,6 +24,11 @@ export function observeGateway(
   const moved = metrics.counter("tidegate_requests_moved_total", "Requests that another replica took over.", [
     "replica",
   ]);
+  const hedges = metrics.counter(
+    "tidegate_hedged_requests_total",
+    "Calls that were asked of a second replica (started), and whose answer counted: won, lost, failed on both.",
+    ["outcome"],
+  );
   const syncs = metrics.counter("tidegate_weight_syncs_total", "Weight syncs that ended.", ["state"]);
   const duration = metrics.histogram(
     "tidegate_weight_sync_duration_seconds",
@@ -101,6 +108,7 @@ export function observeGateway(
   });
   return {
     moved: (replica) => moved.add({ replica }),
+    hedged: (outcome) => hedges.add({ outcome }),
     syncEnded(sync) {
       syncs.add({ state: sync.state });
       if (sync.finished_at === null) return;
