@@ -1,5 +1,6 @@
 /** A whole gateway in this process in front of fake vLLM servers, and a trainer that is a script of plain calls. */
 import { randomUUID } from "node:crypto";
+import { clearTimeout, setTimeout } from "node:timers";
 import { createApp } from "../../src/app.ts";
 import { parseConfig } from "../../src/config.ts";
 import { createGateway, type Gateway } from "../../src/gateway.ts";
@@ -13,6 +14,8 @@ export const realClock: Clock = {
   monotonic: () => performance.now(),
   timer(milliseconds, callback) {
     const handle = setTimeout(callback, milliseconds);
+    // As the platforms' own: a timer that nobody waits for does not keep the process.
+    handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },
 };

