@@ -54,6 +54,7 @@ export function toServer(replica: Replica): Server {
     in_flight: replica.inFlight,
     weight: replica.weight,
     models: replica.info?.models.map((model) => model.id) ?? [],
+    ...(replica.adapters.size === 0 ? {} : { adapters: Object.fromEntries(replica.adapters) }),
     last_error: replica.lastError,
     residency: toResidency(replica.engine.residency?.latest?.() ?? null),
     details: { ...replica.info?.details, ...toActivity(replica.engine) },

@@ -60,6 +60,8 @@ describe("load and unload", () => {
     assert.equal(card?.root, "/adapters/1");
     assert.equal(card?.adapter_version, 1);
     assert.equal((await rig.request("/v1/models/a1")).status, 200);
+    const server = (await rig.get("/api/servers/vllm-1")) as unknown as { adapters: object };
+    assert.deepEqual(server.adapters, { a1: 1 });
 
     const gone = await call(UNLOAD, { lora_name: "a1" });
     assert.equal(gone.text, "Success: LoRA adapter 'a1' removed successfully.");

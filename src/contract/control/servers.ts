@@ -48,6 +48,10 @@ export const Server = z
     in_flight: z.number().int().min(0),
     weight: ServerWeight,
     models: z.array(z.string()),
+    adapters: z
+      .record(z.string(), z.number().int())
+      .optional()
+      .meta({ description: "LoRA adapters that were loaded through the gateway, and their versions; absent without." }),
     last_error: z.string().nullable(),
     residency: ServerResidency.nullable().meta({ description: "null for servers whose weights are not ours to move." }),
     details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),

@@ -81,8 +81,9 @@ export function createForward(
       signal,
       ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
     };
-    const send = (): Promise<Response> => client.send(target, init, isRepeatable(request));
-    return (proved === undefined ? send() : orAborted(proved.around(send), signal)).then((response) =>
+    const repeatable = isRepeatable(request);
+    const send = (): Promise<Response> => client.send(target, init, repeatable && proved === undefined);
+    return (proved === undefined ? send() : orAborted(proved.around(send, repeatable), signal)).then((response) =>
       response.status === 500 ? lookAt(response, signal) : response,
     );
   };

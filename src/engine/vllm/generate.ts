@@ -22,7 +22,7 @@ const ANSWER_LIMIT = 256 * 1024 * 1024;
 /** The server, and what its owner knows of it. */
 export interface GenerateContext {
   readonly client: Client;
-  readonly identity: Pick<Identity, "around">;
+  readonly identity: Pick<Identity, "around" | "matters">;
   /** Prompt plus output tokens; what "as many as fit" is asked as. */
   readonly maxModelLen: number;
   readonly weightVersion: WeightVersion;
@@ -103,8 +103,9 @@ export async function* generate(
     const { addSpecialTokens, texts } = prepared;
     const json = toCompletionsBody(request, prepared.prompt, { addSpecialTokens, maxModelLen });
     const headers = { "x-request-id": request.requestId };
-    const open = (): Promise<Response> => client.open("/v1/completions", { json, headers, signal: call.signal });
-    const response = await orAborted(identity.around(open), call.signal);
+    const once = identity.matters;
+    const open = (): Promise<Response> => client.open("/v1/completions", { json, headers, signal: call.signal, once });
+    const response = await orAborted(identity.matters ? identity.around(open, true) : open(), call.signal);
     yield { type: "start", weightVersion, weightDigest };
     const samples = request.sampling.n ?? 1;
     const progress: Progress = { prompts: new Set(), finished: new Set() };

@@ -8,6 +8,7 @@
 import { GatewayError } from "../../errors.ts";
 import type { Clock } from "../../ports.ts";
 import type { Client } from "./client.ts";
+import { connectionFault } from "./faults.ts";
 import {
   hasOwnLabel,
   type Instance,
@@ -21,7 +22,7 @@ import {
 /** A server under load may take seconds for its metrics; a request that waits longer than this is better elsewhere. */
 const CONFIRM_MILLISECONDS = 5000;
 /** How old a proof may be where connections cannot be seen: no server starts so fast. What it answers is proved again. */
-const RECENT_MILLISECONDS = 250;
+const RECENT_MILLISECONDS = 50;
 
 /** The proof of one server's identity. */
 export interface Identity {
@@ -34,9 +35,16 @@ export interface Identity {
   readonly matters: boolean;
   /** Rejects with `upstream_failed` unless a look that began after this call found the known process. */
   confirm(): Promise<void>;
-  /** Sends over connections that cannot be seen: proves before, unless that was done just now, and the answer after. */
-  around(send: () => Promise<Response>): Promise<Response>;
+  /**
+   * Sends over connections that cannot be seen: proves before, unless that was done just now, and the answer after. A
+   * connection that broke makes the server suspect; `repeatable` calls are then sent once more, with a new proof.
+   */
+  around(send: () => Promise<Response>, repeatable: boolean): Promise<Response>;
 }
+
+/** A connection ended before an answer: uvicorn closes idle ones, and a process that dies closes all. */
+const broke = (error: unknown): boolean =>
+  error instanceof GatewayError && error.cause !== undefined && connectionFault(error.cause) !== "other";
 
 /** Creates it. `matters` is asked for each request; `onOther` is told when another process was found. */
 export function createIdentity(options: {
@@ -120,10 +128,20 @@ export function createIdentity(options: {
     },
     look: (labels, signal) => readInstance(client(), clock, labels, signal),
     confirm,
-    async around(send) {
-      if (!matters()) return send();
-      if (clock.monotonic() - provedAt > RECENT_MILLISECONDS) await confirm();
-      const response = await send();
+    async around(send, repeatable) {
+      const once = async (): Promise<Response> => {
+        if (clock.monotonic() - provedAt > RECENT_MILLISECONDS) await confirm();
+        try {
+          return await send();
+        } catch (error) {
+          if (broke(error)) provedAt = Number.NEGATIVE_INFINITY;
+          throw error;
+        }
+      };
+      const response = await once().catch((error: unknown) => {
+        if (!repeatable || !broke(error)) throw error;
+        return once();
+      });
       try {
         await confirm();
       } catch (error) {
