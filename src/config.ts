@@ -46,19 +46,22 @@ const serverWeight = z.string().transform((text, context): ServerWeight => {
 
 const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ""));
 /** A server's URL, or a name that stands for several. */
-const upstream = z.string().transform((text, context): string => {
-  if (text.startsWith("dns://")) {
-    const [, name = "", port = ""] =
-      /^dns:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]+\]):(\d{1,5})\/?$/.exec(text) ?? [];
-    if (name !== "" && Number(port) >= 1 && Number(port) <= 65_535) return `dns://${name}:${port}`;
-    context.addIssue({ code: "custom", message: "must be dns://NAME:PORT" });
+const upstream = z
+  .string()
+  .meta({ format: "uri" })
+  .transform((text, context): string => {
+    if (text.startsWith("dns://")) {
+      const [, name = "", port = ""] =
+        /^dns:\/\/([A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]+\]):(\d{1,5})\/?$/.exec(text) ?? [];
+      if (name !== "" && Number(port) >= 1 && Number(port) <= 65_535) return `dns://${name}:${port}`;
+      context.addIssue({ code: "custom", message: "must be dns://NAME:PORT" });
+      return z.NEVER;
+    }
+    const parsed = url.safeParse(text);
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues) context.addIssue({ code: "custom", message });
     return z.NEVER;
-  }
-  const parsed = url.safeParse(text);
-  if (parsed.success) return parsed.data;
-  for (const { message } of parsed.error.issues) context.addIssue({ code: "custom", message });
-  return z.NEVER;
-});
+  });
 const integer = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 const seconds = (most: number) => z.coerce.number().positive().max(most);
 /** "true"/"false" from the environment; a bare flag is true. */

@@ -99,7 +99,7 @@ export function toAccepted(facts: FieldFacts): string | undefined {
   if (facts.enum !== undefined) return `one of ${facts.enum.join(", ")}`;
   if (facts.type === "integer") return `a whole number from ${facts.minimum} to ${facts.maximum}`;
   if (facts.type === "number") return `a number above ${facts.exclusiveMinimum} and at most ${facts.maximum}`;
-  if (facts.items?.format === "uri") return "http or https URLs";
+  if (facts.items?.format === "uri") return "http or https URLs, or dns://NAME:PORT";
   return undefined;
 }
 

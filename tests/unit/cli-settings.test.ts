@@ -66,7 +66,7 @@ describe("complaints", () => {
     [{ port: "x" }, {}, /^--port must be a whole number from 0 to 65535, got "x"\.$/],
     [{}, { TIDEGATE_DEVICE: "gpu" }, /^TIDEGATE_DEVICE must be one of auto, cpu, webgpu, cuda, got "gpu"\.$/],
     [{ "request-timeout": "0" }, {}, /^--request-timeout must be a number above 0 and at most 86400, got "0"\.$/],
-    [{ upstream: ["foo"] }, {}, /^--upstream must be http or https URLs, got \["foo"\]\.$/],
+    [{ upstream: ["foo"] }, {}, /^--upstream must be http or https URLs, or dns:\/\/NAME:PORT, got \["foo"\]\.$/],
     [{ host: "0.0.0.0" }, {}, /API key/],
   ];
   for (const [flags, env, expected] of cases) {
