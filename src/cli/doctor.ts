@@ -1,5 +1,6 @@
 /** `tidegate doctor`: what it found, what would fail, and the mend for each. Changes nothing. */
 import { EXIT } from "../platform/run.ts";
+import type { Ports } from "../ports.ts";
 import type { Options } from "./arguments.ts";
 import { createCommand } from "./command.ts";
 import { judgeLoss, type LossTable, measureLoss, showLoss } from "./doctor-loss.ts";
@@ -14,7 +15,7 @@ const DEVICES = ["auto", "cpu", "webgpu", "cuda"];
 const LOSS_FORMS = ["keep", "int8", "int4"];
 
 const OPTIONS: Options = {
-  upstream: { value: "URL", repeatable: true, help: "A vLLM server to look at." },
+  upstream: { value: "URL", repeatable: true, help: "A vLLM server to look at, or dns://NAME:PORT." },
   model: { value: "PATH", help: "A model directory or GGUF file to look at; says what each quantisation of it loses." },
   quantize: { value: "keep|int8|int4", help: "Measure the loss of this one alone; it fails when it ruins the model." },
   device: { value: "auto|cpu|webgpu|cuda", help: "Load the model there, and list operators that would run elsewhere." },
@@ -23,6 +24,20 @@ const OPTIONS: Options = {
   port: { value: "N", help: "The port the gateway would listen on. Default: 8000." },
   json: { help: "Print the findings as JSON." },
 };
+
+/** The servers behind an upstream: its URL itself, or every address of a `dns://` name. */
+async function toServers(ports: Pick<Ports, "resolve">, upstream: string): Promise<readonly string[]> {
+  const [, name, port] = /^dns:\/\/(.+):(\d+)\/?$/.exec(upstream) ?? [];
+  if (name === undefined) return [upstream];
+  try {
+    const found = (await ports.resolve?.(name.replace(/^\[|\]$/g, ""))) ?? [];
+    if (found.length === 0) throw new Error("it has no address");
+    return found.map((address) => `http://${address.includes(":") ? `[${address}]` : address}:${port}`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--upstream ${upstream}: ${name} cannot be looked up (${reason}).`);
+  }
+}
 
 /** The command. Ends with 4 when something would fail. */
 export const doctor: Command = createCommand({
@@ -54,8 +69,8 @@ export const doctor: Command = createCommand({
         findings.push(...judgeLoss(loss, asked, values["accept-loss"] === true));
       }
     }
-    for (const url of (values.upstream as string[] | undefined) ?? []) {
-      findings.push(...(await checkUpstream(io.ports, url)));
+    for (const upstream of (values.upstream as string[] | undefined) ?? []) {
+      for (const url of await toServers(io.ports, upstream)) findings.push(...(await checkUpstream(io.ports, url)));
     }
     if (values.json === true)
       io.out(`${JSON.stringify({ findings, ...(loss === undefined ? {} : { loss }) }, null, 2)}\n`);
