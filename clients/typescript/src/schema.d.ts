@@ -2732,6 +2732,10 @@ export interface components {
             /** @description Share of the requests under `--policy weighted`, relative to the other servers. Default 1. */
             weight: number;
             models: string[];
+            /** @description LoRA adapters that were loaded through the gateway, and their versions; absent without. */
+            adapters?: {
+                [key: string]: number;
+            };
             last_error: string | null;
             /** @description null for servers whose weights are not ours to move. */
             residency: {

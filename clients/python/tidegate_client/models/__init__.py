@@ -294,6 +294,7 @@ from .response_usage import ResponseUsage
 from .response_usage_input_tokens_details import ResponseUsageInputTokensDetails
 from .response_usage_output_tokens_details import ResponseUsageOutputTokensDetails
 from .server import Server
+from .server_adapters import ServerAdapters
 from .server_details import ServerDetails
 from .server_event import ServerEvent
 from .server_event_type import ServerEventType
@@ -605,6 +606,7 @@ __all__ = (
     "ResponseUsageInputTokensDetails",
     "ResponseUsageOutputTokensDetails",
     "Server",
+    "ServerAdapters",
     "ServerDetails",
     "ServerEvent",
     "ServerEventType",

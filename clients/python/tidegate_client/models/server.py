@@ -8,8 +8,10 @@ from attrs import field as _attrs_field
 
 from ..models.server_kind import ServerKind, check_server_kind
 from ..models.server_state import ServerState, check_server_state
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.server_adapters import ServerAdapters
     from ..models.server_details import ServerDetails
     from ..models.server_residency_type_0 import ServerResidencyType0
 
@@ -34,6 +36,8 @@ class Server:
         last_error (None | str):
         residency (None | ServerResidencyType0): null for servers whose weights are not ours to move.
         details (ServerDetails):
+        adapters (ServerAdapters | Unset): LoRA adapters that were loaded through the gateway, and their versions;
+            absent without.
     """
 
     id: str
@@ -49,6 +53,7 @@ class Server:
     last_error: None | str
     residency: None | ServerResidencyType0
     details: ServerDetails
+    adapters: ServerAdapters | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,6 +93,10 @@ class Server:
 
         details = self.details.to_dict()
 
+        adapters: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.adapters, Unset):
+            adapters = self.adapters.to_dict()
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -107,11 +116,14 @@ class Server:
                 "details": details,
             }
         )
+        if adapters is not UNSET:
+            field_dict["adapters"] = adapters
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.server_adapters import ServerAdapters
         from ..models.server_details import ServerDetails
         from ..models.server_residency_type_0 import ServerResidencyType0
 
@@ -175,6 +187,13 @@ class Server:
 
         details = ServerDetails.from_dict(d.pop("details"))
 
+        _adapters = d.pop("adapters", UNSET)
+        adapters: ServerAdapters | Unset
+        if isinstance(_adapters, Unset):
+            adapters = UNSET
+        else:
+            adapters = ServerAdapters.from_dict(_adapters)
+
         server = cls(
             id=id,
             kind=kind,
@@ -189,6 +208,7 @@ class Server:
             last_error=last_error,
             residency=residency,
             details=details,
+            adapters=adapters,
         )
 
         server.additional_properties = d
