@@ -196,6 +196,16 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       [{ name: "a" }, { op: "leaf", args: [] }, { args: [] }],
     ],
   ],
+  patternProperties: [
+    [
+      {
+        type: "object",
+        patternProperties: { "^s_": { type: "string" }, "^n_[a-z]+$": { type: "integer" }, "^x": false },
+      },
+      [{}, { n_a: 1 }, { n_a: 1, n_b: 2 }],
+      [{ n_a: "a" }, { s_: 1 }, { x: 1 }],
+    ],
+  ],
   propertyNames: [
     [
       {

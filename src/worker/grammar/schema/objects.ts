@@ -41,6 +41,18 @@ function occurs(pattern: string, name: string, path: string): boolean {
   }
 }
 
+/** Can no name match two of the patterns, since they begin with letters of which none begins another's? One alone is fine. */
+function beginApart(patterns: readonly string[]): boolean {
+  if (patterns.length < 2) return true;
+  const begins = patterns.map((pattern) => /^\^([A-Za-z0-9_]+)(?![A-Za-z0-9_?*{|])/.exec(pattern)?.[1]);
+  return begins.every(
+    (one, index) =>
+      one !== undefined &&
+      !patterns[index]!.includes("|") &&
+      begins.every((other, at) => at === index || (other !== undefined && !other.startsWith(one))),
+  );
+}
+
 /** Keys that `propertyNames` allows. */
 function namesNode(compiler: Compiler, names: unknown, path: string): GrammarNode {
   const { json } = compiler;
@@ -74,10 +86,15 @@ function extraPair(compiler: Compiler, schema: Schema, listed: readonly string[]
     if (!bare || propertyNames !== undefined) return null;
     const open = patterns.filter(([, value]) => value !== false);
     if (open.length === 0) return null;
-    if (patterns.length > 1) throw unsupported(path, "patternProperties", "only one pattern can be followed");
-    const [pattern = "", value] = open[0] ?? [];
-    const key = json.quoted(patternPart(json, pattern, `${path}/patternProperties`).node);
-    return json.pair(key, compiler.value(value, `${path}/patternProperties/${pointer(pattern)}`));
+    if (!beginApart(patterns.map(([pattern]) => pattern))) {
+      const mend = "several patterns can be followed where they begin with different letters, as in ^a_ and ^b_";
+      throw unsupported(path, "patternProperties", mend);
+    }
+    const pairs = open.map(([pattern, value]) => {
+      const key = json.quoted(patternPart(json, pattern, `${path}/patternProperties`).node);
+      return json.pair(key, compiler.value(value, `${path}/patternProperties/${pointer(pattern)}`));
+    });
+    return json.builder.choice(pairs);
   }
   if (additional === false) return null;
   if (additional === undefined && !bare && propertyNames === undefined) return null;
