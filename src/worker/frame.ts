@@ -58,8 +58,9 @@ export function encodeBytesFrame(header: object, bytes: Uint8Array): [Uint8Array
   return [head, bytes];
 }
 
-const parseJson = (payload: Uint8Array): unknown =>
-  JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const parseJson = (payload: Uint8Array): unknown => JSON.parse(decoder.decode(payload));
 
 function parseBytes(payload: Uint8Array): unknown {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);

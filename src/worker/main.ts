@@ -6,6 +6,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { createBatcher } from "./batch.ts";
 import { createReadOnlyFiles } from "./files.ts";
+import { createFrameWriter } from "./frame-writer.ts";
 import { loadModel } from "./load-model.ts";
 import { createParent, EXIT, type Parent } from "./parent.ts";
 import { PROTOCOL_VERSION, type ToWorker } from "./protocol.ts";
@@ -18,9 +19,10 @@ const CONGESTED_BYTES = 4 * 2 ** 20;
 
 const { stdout } = process;
 const parent: Parent = createParent("worker");
+const writer = createFrameWriter(stdout);
 
 const send = createSender({
-  write: (frame) => void stdout.write(frame),
+  write: (frame) => writer.send(frame),
   cancel: (id) => core.handle({ type: "cancel", id }),
   die: (reason) => parent.die(EXIT.protocol, reason),
 });
@@ -30,7 +32,7 @@ const core: WorkerCore = createWorkerCore({
   loadModel,
   createBatcher,
   send,
-  congested: () => stdout.writableLength > CONGESTED_BYTES,
+  congested: () => writer.waiting > CONGESTED_BYTES,
   now: () => new Date(),
   drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
   turn: () => new Promise((resolve) => void setImmediate(resolve)),

@@ -74,7 +74,9 @@ export async function* toOpenAiStream(source: StreamSource): AsyncGenerator<stri
           }),
         }
       : {};
-  const chunk = (fields: ChunkFields): string => toSseEvent(toOrderedJson({ ...envelope, ...fields }));
+  /** What every chunk begins with, up to its own fields, of which there is always one. */
+  const head = `${toOrderedJson(envelope).slice(0, -1)},`;
+  const chunk = (fields: ChunkFields): string => toSseEvent(head + toOrderedJson(fields).slice(1));
   const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
   try {
