@@ -128,7 +128,8 @@ type Wired<T> = T extends { readonly logprobs?: readonly (infer P)[] }
   : T extends { readonly values: Float32Array }
     ? Omit<T, "values"> & { readonly values: string }
     : T;
-export type WireEvent = Wired<GenerateEvent>;
+/** A prompt with `more` is a part: the rest of its log probabilities comes in events of the same prompt. */
+export type WireEvent = Wired<GenerateEvent> & { readonly more?: true };
 
 export type FromWorker =
   | { readonly type: "hello"; readonly protocol: number; readonly pid: number; readonly runtime: string }

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { ChatRequestMessage, TemplateFields } from "../openai/chat.ts";
 import { SAMPLES_LIMIT } from "../openai/sampling.ts";
-import { LOGPROBS_LIMIT } from "../sampling.ts";
 
 const Sampling = {
   n: z.number().int().min(1).max(SAMPLES_LIMIT).default(1),
@@ -16,9 +15,11 @@ const Sampling = {
     .number()
     .int()
     .min(0)
-    .max(LOGPROBS_LIMIT)
     .nullish()
-    .meta({ description: "Candidates per token; 0 (default) = the sampled one only; null = none." }),
+    .meta({
+      description:
+        "Candidates per token, up to --max-logprobs (default 200); 0 (default) = the sampled one only; null = none.",
+    }),
   truncate_prompt_tokens: z.number().int().min(1).nullish().meta({ description: "TRL 0.24 to 0.29." }),
   guided_decoding_regex: z.string().nullish().meta({ description: "The older name of `structured_outputs_regex`." }),
   structured_outputs_regex: z.string().nullish().meta({ description: "Every text matches as a whole." }),

@@ -1,10 +1,14 @@
 /** `POST /get_sequence_logprobs/` (TRL 1.1 to 1.10): a teacher scores given completions. */
 import { z } from "zod";
-import { LOGPROBS_LIMIT } from "../sampling.ts";
 
 export const SequenceLogprobsOptions = z.object({
   prompt_lengths: z.array(z.number().int().min(0)),
-  top_logprobs: z.number().int().min(1).max(LOGPROBS_LIMIT).default(100),
+  top_logprobs: z
+    .number()
+    .int()
+    .min(1)
+    .default(100)
+    .meta({ description: "Candidates per token, up to --max-logprobs (default 200)." }),
   temperature: z.number().min(0).max(2).default(1),
   response_format: z.enum(["json", "binary"]).default("json"),
 });

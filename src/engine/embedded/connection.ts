@@ -20,6 +20,7 @@ import {
 import type { EngineActivity, ResidencyReport, ResidencySummary, StageProgress } from "../engine.ts";
 import { EventQueue, INITIAL_CREDIT } from "./event-queue.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { PromptParts } from "./prompt-parts.ts";
 
 /** Stays until the worker answers, also when its caller left: so long the longer patience holds. */
 interface PendingCall {
@@ -73,6 +74,7 @@ export class WorkerConnection {
   #hello: (error?: GatewayError) => void = () => {};
   #residency: ResidencySummary | null = null;
   #activity: Omit<EngineActivity, "prefixTokens"> = { running: 0, waiting: 0, preemptions: 0 };
+  readonly #prompts = new PromptParts();
   #prefixTokens = { queried: 0, hit: 0 };
   /** Resolves with the worker's first word; rejects when it ends before. */
   readonly ready: Promise<void>;
@@ -174,6 +176,7 @@ export class WorkerConnection {
           onCredit: (events) => this.#send({ type: "credit", id, events }),
           onCancel: () => {
             this.#streams.delete(id);
+            this.#prompts.forget(id);
             this.#send({ type: "cancel", id });
           },
         });
@@ -294,14 +297,18 @@ export class WorkerConnection {
         return;
       case "events": {
         const queue = this.#streams.get(message.id);
-        if (message.events.at(-1)?.type === "end") this.#streams.delete(message.id);
-        for (const event of message.events) {
+        const events = this.#prompts.join(message.id, message.events.map(fromWireEvent));
+        if (events.at(-1)?.type === "end" || queue === undefined) {
+          this.#streams.delete(message.id);
+          this.#prompts.forget(message.id);
+        }
+        for (const event of events) {
           // Who asks for log probabilities of a prompt has all of it computed: nothing is looked up.
           if (event.type !== "prompt" || event.logprobs !== undefined) continue;
           this.#prefixTokens.queried += event.tokenIds.length;
           this.#prefixTokens.hit += event.cachedTokens;
         }
-        queue?.push(message.events.map(fromWireEvent));
+        queue?.push(events);
         return;
       }
       case "result":
@@ -314,6 +321,7 @@ export class WorkerConnection {
         this.#calls.delete(message.id);
         this.#streams.get(message.id)?.fail(error);
         this.#streams.delete(message.id);
+        this.#prompts.forget(message.id);
         return;
       }
       case "progress":

@@ -8,13 +8,37 @@ import type { RawLogprobs } from "../batch-types.ts";
 /** A character has at most four bytes: three tokens before one are all that its text can depend on. */
 const CONTEXT = 3;
 
+/** What a token is by itself: looked up for each candidate of each position, and never changed. */
+interface TokenWords {
+  readonly text: string;
+  /** The text is part of a character, or broken. */
+  readonly partial: boolean;
+  readonly bytes: readonly number[];
+}
+
+const words = new WeakMap<Tokenizer, (TokenWords | undefined)[]>();
+
+function wordsOf(tokenizer: Tokenizer, id: number): TokenWords {
+  let known = words.get(tokenizer);
+  if (known === undefined) {
+    known = [];
+    words.set(tokenizer, known);
+  }
+  const found = known[id];
+  if (found !== undefined) return found;
+  const text = tokenizer.decode([id], false);
+  const made = { text, partial: text.includes("\ufffd"), bytes: [...tokenizer.tokenBytes(id)] };
+  known[id] = made;
+  return made;
+}
+
 /**
  * A token's own text. A token that ends a character begun by tokens before shows the whole character, one that leaves
  * it open shows nothing (vLLM's `_correct_decoded_token`).
  */
 export function toTokenText(tokenizer: Tokenizer, id: number, before: readonly number[]): string {
-  const alone = tokenizer.decode([id], false);
-  if (!alone.includes("\ufffd")) return alone;
+  const { text: alone, partial } = wordsOf(tokenizer, id);
+  if (!partial) return alone;
   for (let count = 1; count <= Math.min(CONTEXT, before.length); count += 1) {
     const text = tokenizer.decode([...before.slice(-count), id], false);
     if (!text.includes("\ufffd")) return text;
@@ -27,7 +51,7 @@ export function toPosition(tokenizer: Tokenizer, raw: RawLogprobs, before: reado
   const named = (tokenId: number, logprob: number, rank: number): TokenLogprob => ({
     tokenId,
     token: toTokenText(tokenizer, tokenId, before),
-    bytes: [...tokenizer.tokenBytes(tokenId)],
+    bytes: wordsOf(tokenizer, tokenId).bytes,
     logprob,
     rank,
   });

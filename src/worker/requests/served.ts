@@ -8,6 +8,7 @@ import { WeightResidency } from "./residency.ts";
 import { Scheduler } from "./scheduler.ts";
 import { openWords, type ServedModel } from "./served-model.ts";
 import { type LoadModel, type LoadWeights, ServedWeights } from "./served-weights.ts";
+import { toPortions } from "./split-events.ts";
 
 export interface BatcherOptions {
   /** Sequences decoded at a time. */
@@ -117,8 +118,9 @@ export async function openServed(
   const flush = (): void => {
     if (parts.congested()) return;
     for (const call of generations.all()) {
-      const events = call.outbox.take();
-      if (events.length > 0) parts.send({ type: "events", id: call.id, events: events.map(toWireEvent) });
+      for (const events of toPortions(call.outbox.take())) {
+        parts.send({ type: "events", id: call.id, events: events.map(toWireEvent) });
+      }
       if (call.open === 0 && call.outbox.empty) generations.remove(call);
     }
   };
