@@ -39,6 +39,9 @@ function wordsOf(tokenizer: Tokenizer, id: number): TokenWords {
 export function toTokenText(tokenizer: Tokenizer, id: number, before: readonly number[]): string {
   const { text: alone, partial } = wordsOf(tokenizer, id);
   if (!partial) return alone;
+  // Nothing that went before is open: no character can end here.
+  const last = before.at(-1);
+  if (last === undefined || !wordsOf(tokenizer, last).partial) return "";
   for (let count = 1; count <= Math.min(CONTEXT, before.length); count += 1) {
     const text = tokenizer.decode([...before.slice(-count), id], false);
     if (!text.includes("\ufffd")) return text;
