@@ -33,7 +33,8 @@ class TrlGenerateRequest:
         top_k (int | Unset): 0 and -1 = off. Default: -1.
         min_p (float | Unset):  Default: 0.0.
         max_tokens (int | Unset):  Default: 16.
-        logprobs (int | None | Unset): Candidates per token; 0 (default) = the sampled one only; null = none.
+        logprobs (int | None | Unset): Candidates per token, up to --max-logprobs (default 200); 0 (default) = the
+            sampled one only; null = none.
         truncate_prompt_tokens (int | None | Unset): TRL 0.24 to 0.29.
         guided_decoding_regex (None | str | Unset): The older name of `structured_outputs_regex`.
         structured_outputs_regex (None | str | Unset): Every text matches as a whole.

@@ -24,7 +24,7 @@ class TrlSequenceLogprobsRequest:
     Attributes:
         sequences (list[list[int]]): Prompt and completion, token ids.
         prompt_lengths (list[int]):
-        top_logprobs (int | Unset):  Default: 100.
+        top_logprobs (int | Unset): Candidates per token, up to --max-logprobs (default 200). Default: 100.
         temperature (float | Unset):  Default: 1.0.
         response_format (TrlSequenceLogprobsRequestResponseFormat | Unset):  Default: 'json'.
     """
