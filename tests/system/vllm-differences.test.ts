@@ -36,6 +36,8 @@ const read = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf
 /** The folders of recordings, and what makes a server of ours like the one recorded. */
 const SETS: readonly { readonly file: string; readonly prefix: string; readonly flags: Record<string, unknown> }[] = [
   { file: "recordings.json", prefix: "", flags: {} },
+  // TRL's client against a server with the flags that TRL asks for.
+  { file: "recordings-trl.json", prefix: "trl/", flags: { maxLogprobs: -1, logprobsMode: "processed_logprobs" } },
   { file: "recordings-plain.json", prefix: "plain/", flags: { apiKey: ["secret-key"] } },
 ];
 const LISTED = read<{ readonly differences: readonly Listed[] }>("differences.json").differences;

@@ -11,15 +11,10 @@ const Sampling = {
   top_k: z.number().int().min(-1).default(-1).meta({ description: "0 and -1 = off." }),
   min_p: z.number().min(0).max(1).default(0),
   max_tokens: z.number().int().min(1).default(16),
-  logprobs: z
-    .number()
-    .int()
-    .min(0)
-    .nullish()
-    .meta({
-      description:
-        "Candidates per token, up to --max-logprobs (default 200); 0 (default) = the sampled one only; null = none.",
-    }),
+  logprobs: z.number().int().min(0).nullish().meta({
+    description:
+      "Candidates per token, up to --max-logprobs (default 200); 0 (default) = the sampled one only; null = none.",
+  }),
   truncate_prompt_tokens: z.number().int().min(1).nullish().meta({ description: "TRL 0.24 to 0.29." }),
   guided_decoding_regex: z.string().nullish().meta({ description: "The older name of `structured_outputs_regex`." }),
   structured_outputs_regex: z.string().nullish().meta({ description: "Every text matches as a whole." }),
