@@ -4,6 +4,7 @@ import type { GenerateEvent } from "../../contract/generation.ts";
 type PromptEvent = Extract<GenerateEvent, { type: "prompt" }>;
 type Position = NonNullable<PromptEvent["logprobs"]>[number];
 
+/** See the file's head. */
 export class PromptParts {
   readonly #waiting = new Map<number, Position[]>();
 
