@@ -2964,7 +2964,7 @@ export interface components {
             min_p?: number;
             /** @default 16 */
             max_tokens?: number;
-            /** @description Candidates per token; 0 (default) = the sampled one only; null = none. */
+            /** @description Candidates per token, up to --max-logprobs (default 200); 0 (default) = the sampled one only; null = none. */
             logprobs?: number | null;
             /** @description TRL 0.24 to 0.29. */
             truncate_prompt_tokens?: number | null;
@@ -3029,7 +3029,7 @@ export interface components {
             min_p?: number;
             /** @default 16 */
             max_tokens?: number;
-            /** @description Candidates per token; 0 (default) = the sampled one only; null = none. */
+            /** @description Candidates per token, up to --max-logprobs (default 200); 0 (default) = the sampled one only; null = none. */
             logprobs?: number | null;
             /** @description TRL 0.24 to 0.29. */
             truncate_prompt_tokens?: number | null;
@@ -3166,7 +3166,10 @@ export interface components {
             /** @description Prompt and completion, token ids. */
             sequences: number[][];
             prompt_lengths: number[];
-            /** @default 100 */
+            /**
+             * @description Candidates per token, up to --max-logprobs (default 200).
+             * @default 100
+             */
             top_logprobs?: number;
             /** @default 1 */
             temperature?: number;
