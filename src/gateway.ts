@@ -20,6 +20,7 @@ import { createJournal } from "./gateway/journal/journal.ts";
 import { withRecall } from "./gateway/journal/recall.ts";
 import { createLegacy } from "./gateway/legacy.ts";
 import { observeGateway } from "./gateway/observe.ts";
+import { observeStore } from "./gateway/observe-store.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
 import { toPrefix } from "./gateway/prefix.ts";
 import { createLeases } from "./gateway/residency/leases.ts";
@@ -90,7 +91,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const fleet = createFleet({ ports, log, metrics, config, unheard: () => journal.unheard() });
   const streams = createStreamWatch(clock, config.streamIdleTimeout * 1000);
   const observer = observeGateway(metrics, ports, fleet, streams);
-  const audit = createAudit(log);
+  const audit = createAudit(log, (entry) => journal.audit(entry));
   const hub = createEventHub<FleetEvent>();
 
   const onSync = (sync: WeightSync, by: StartedBy): void => {
@@ -115,9 +116,14 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     leaseMilliseconds: config.storeLease * 1000,
     syncs: () => syncs,
     at: () => config.advertiseUrl ?? listening,
-    onLook: () => undefined,
+    onLook: (ok, milliseconds) => storeObserver.looked(ok, milliseconds),
+    onAudit: audit.learn,
     onAttached: (attached) => attachments.follow(attached),
   });
+  const storeObserver = observeStore(metrics, () => ({
+    heard: journal.unheard() === null,
+    holdsLease: journal.holdsLease(),
+  }));
   const spoolDir = config.spoolDir ?? defaultSpool(config.store, ports);
   const syncs: Syncs = createSyncs({
     ...{ fleet, ports, log, journal },

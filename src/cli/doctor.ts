@@ -1,4 +1,5 @@
 /** `tidegate doctor`: what it found, what would fail, and the mend for each. Changes nothing. */
+import { checkStore } from "../platform/check-store.ts";
 import { EXIT } from "../platform/run.ts";
 import type { Ports } from "../ports.ts";
 import type { Options } from "./arguments.ts";
@@ -21,6 +22,11 @@ const OPTIONS: Options = {
   device: { value: "auto|cpu|webgpu|cuda", help: "Load the model there, and list operators that would run elsewhere." },
   "accept-loss": { help: "A loss that ruins the model is no failure." },
   "skip-loss": { help: "Do not run the model." },
+  store: { value: "STORE", help: "A store to look at, as for serve: sqlite:FILE or redis://HOST:PORT." },
+  "store-password-file": {
+    value: "FILE",
+    help: "Its password, where the address has none (or TIDEGATE_STORE_PASSWORD).",
+  },
   port: { value: "N", help: "The port the gateway would listen on. Default: 8000." },
   json: { help: "Print the findings as JSON." },
 };
@@ -71,6 +77,16 @@ export const doctor: Command = createCommand({
     }
     for (const upstream of (values.upstream as string[] | undefined) ?? []) {
       for (const url of await toServers(io.ports, upstream)) findings.push(...(await checkUpstream(io.ports, url)));
+    }
+    if (typeof values.store === "string") {
+      const file = values["store-password-file"];
+      const settings = {
+        store: values.store,
+        storePassword: io.env.TIDEGATE_STORE_PASSWORD,
+        storePasswordFile: typeof file === "string" ? file : undefined,
+      };
+      const { place, findings: found } = await checkStore(settings, io.ports);
+      findings.push(...found.map((one) => ({ ...one, subject: `store ${place}` })));
     }
     if (values.json === true)
       io.out(`${JSON.stringify({ findings, ...(loss === undefined ? {} : { loss }) }, null, 2)}\n`);

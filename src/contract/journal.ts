@@ -3,6 +3,7 @@
  * it. Not part of the HTTP surface. Parsing is strict: what another program wrote is refused by name.
  */
 import { z } from "zod";
+import { AuditEntry } from "./control/fleet.ts";
 import { WeightSync, WeightVersionRecord } from "./control/weight-syncs.ts";
 import { SyncId, WeightDigest, WeightVersion } from "./ids.ts";
 
@@ -86,6 +87,13 @@ export const MemberDocument = z.object({
   held: SyncId.nullable(),
 });
 export type MemberDocument = z.infer<typeof MemberDocument>;
+
+/** One audit entry, and which gateway wrote it. */
+export const AuditDocument = z.object({ number: z.number().int(), owner: z.string(), entry: AuditEntry });
+export type AuditDocument = z.infer<typeof AuditDocument>;
+
+/** Names of tensors that somebody began to write. */
+export const AnnouncedDocument = z.object({ names: z.array(z.string()) });
 
 /** A key of idempotency. */
 export const ClaimDocument = z.object({

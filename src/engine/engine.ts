@@ -112,6 +112,8 @@ export interface WeightTarget {
   restore?(options: GuardedCallOptions): Promise<void>;
   /** A gateway before this one left it in the middle of a change: a pause found there was that one's. Absent = no matter. */
   adopt?(): void;
+  /** It was given whole weights since, by other means than this: the opposite of `adopt`. */
+  disown?(): void;
 }
 
 /** The RL controls of vLLM's dev routes, for one replica. All are idempotent. */

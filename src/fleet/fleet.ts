@@ -191,6 +191,8 @@ export function createFleet(dependencies: FleetDependencies): FleetManager {
     acquireNow: acquirer.acquireNow,
     published: () => facts,
     publish(version, digest) {
+      // Two who publish at once (a gateway that was suspended, and the one that went on): the later version stays.
+      if (version < facts.version) return;
       facts = { version, digest };
       log.info("weights published", { weight_version: version, weight_digest: digest });
       changed(null);

@@ -92,6 +92,7 @@ export function createStore(cells: Cells, newId: () => string): Store {
       return found.filter(({ key }) => !key.startsWith(OWN_PREFIX));
     },
     lease,
+    worries: async () => (await cells.worries?.()) ?? [],
     upFor: async () => (await cells.upFor?.()) ?? Number.POSITIVE_INFINITY,
     async close() {
       if (closed) return;

@@ -132,6 +132,33 @@ function toCells(link: RedisLink, { address, clock }: RedisOptions): Cells {
         from = `(${prefix}${keys.at(-1)}`;
       }
     },
+    async worries() {
+      const say = async (section: string): Promise<string> => {
+        const reply = await link.command("INFO", section);
+        return typeof reply === "string" ? reply : "";
+      };
+      const [persistence, memory] = await Promise.all([say("persistence"), say("memory")]);
+      const policy = /^maxmemory_policy:(\S{1,40})\r?$/m.exec(memory)?.[1];
+      const limited = !/^maxmemory:0\r?$/m.test(memory);
+      return [
+        ...(/^aof_enabled:0\r?$/m.test(persistence)
+          ? [
+              {
+                found: "it forgets what it was told last when it is killed (appendonly no)",
+                mend: "start it with --appendonly yes; gateways that run write down again what they know",
+              },
+            ]
+          : []),
+        ...(limited && policy !== undefined && policy !== "noeviction"
+          ? [
+              {
+                found: `it drops keys when its memory is full (maxmemory-policy ${policy})`,
+                mend: "set maxmemory-policy noeviction, or give Tidegate a server of its own",
+              },
+            ]
+          : []),
+      ];
+    },
     async upFor() {
       const reply = await link.command("INFO", "server");
       const seconds = typeof reply === "string" ? /^uptime_in_seconds:(\d{1,15})\r?$/m.exec(reply)?.[1] : undefined;

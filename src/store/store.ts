@@ -70,6 +70,8 @@ export interface Store {
   list(prefix: string, options?: { readonly limit?: number; readonly after?: string }): Promise<StoreEntry[]>;
   /** undefined when somebody else holds it. `milliseconds`: how long without `renew`. */
   lease(name: string, milliseconds: number): Promise<StoreLease | undefined>;
+  /** What will give trouble one day, each with the mend; empty when all is well. */
+  worries(): Promise<readonly { readonly found: string; readonly mend: string }[]>;
   /** For so many milliseconds at least nothing that was written has been forgotten; infinite where that cannot happen. */
   upFor(): Promise<number>;
   close(): Promise<void>;
@@ -83,6 +85,8 @@ export interface Cells {
   list(prefix: string, limit: number, after: string | undefined): Promise<StoreEntry[]>;
   /** Absent: nothing is forgotten while this process lives. */
   upFor?(): Promise<number>;
+  /** Absent: none. */
+  worries?: Store["worries"];
   close(): Promise<void>;
 }
 

@@ -48,6 +48,10 @@ export interface SyncJournal {
   active(): SyncId | null;
   /** What refuses a sync because of that, naming it and the gateway. */
   refusal(): GatewayError | null;
+  /** Names of all tensors that anybody ever began to write. */
+  announced(): ReadonlySet<string>;
+  /** Before the first byte of these goes out. Throws GatewayError `store_unavailable`. */
+  announce(names: Iterable<string>): Promise<void>;
   /** Hears what other gateways have done. Throws GatewayError `store_unavailable`. */
   refresh(): Promise<void>;
   /**
@@ -60,6 +64,7 @@ export interface SyncJournal {
 /** Allows everything, keeps nothing. */
 export function createFreeJournal(): SyncJournal {
   const { signal } = new AbortController();
+  const names = new Set<string>();
   const nothing = async (): Promise<void> => undefined;
   const turn: SyncTurn = {
     signal,
@@ -69,5 +74,15 @@ export function createFreeJournal(): SyncJournal {
     publish: nothing,
     end: nothing,
   };
-  return { durable: false, active: () => null, refusal: () => null, refresh: nothing, begin: async () => turn };
+  return {
+    durable: false,
+    active: () => null,
+    refusal: () => null,
+    announced: () => names,
+    async announce(more) {
+      for (const name of more) names.add(name);
+    },
+    refresh: nothing,
+    begin: async () => turn,
+  };
 }

@@ -84,7 +84,10 @@ export function launch(room: SyncRoom, plan: Launch): { readonly record: SyncRec
       },
       onState: (state) => record.setState(state),
       onProgress: (replica, progress) => record.setStaged(replica, progress),
-      beforeSwitch: async (signal) => turn?.touch(ids, request.mode, signal),
+      async beforeSwitch(signal) {
+        await journal.announce(received!.hashes.keys());
+        await turn?.touch(ids, request.mode, signal);
+      },
       check: () => turn?.check(),
       onSwitching() {
         room.switching = { version, digest: run.state().digest, sets: extended().sets.map(({ set }) => set) };

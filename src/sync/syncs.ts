@@ -132,7 +132,8 @@ export function createSyncs(options: SyncsOptions): Syncs {
     by: StartedBy,
     upload: ReadableStream<Uint8Array> | undefined,
   ): Promise<SyncRecord> => {
-    checkFree();
+    // What is known of other gateways is a moment old: one that has just ended refuses nothing.
+    if (journal.refusal() === null) checkFree();
     await journal.refresh();
     const disk = checkPossible(request, upload);
     const version = nextVersion(request.version);
@@ -234,9 +235,14 @@ export function createSyncs(options: SyncsOptions): Syncs {
         }),
     },
     versions: history,
-    refit: catchUp.refit,
+    async refit(id, signal) {
+      if (journal.refusal() !== null) await journal.refresh();
+      await catchUp.refit(id, signal);
+    },
+    refresh: journal.refresh,
     active: () => room.active?.facts.id ?? journal.active(),
     async beginExternal(request, by, state) {
+      if (journal.refusal() !== null) await journal.refresh();
       checkFree();
       return beginExternal(room, () => nextVersion(undefined), request, by, state);
     },
@@ -246,6 +252,8 @@ export function createSyncs(options: SyncsOptions): Syncs {
       const lost = now.sets.length === 0 && now.version > 0;
       return lost ? { version: 0 as WeightVersion, digest: null, sets: [] } : now;
     },
+    announced: journal.announced,
+    announce: journal.announce,
     watchFenced: catchUp.watchFenced,
     check: catchUp.check,
     follow: records.follow,

@@ -58,10 +58,16 @@ export interface Syncs {
   refit(id: ReplicaId, signal: AbortSignal): Promise<void>;
   /** Id of the sync that runs now, here or on another gateway. */
   active(): SyncId | null;
+  /** Hears what other gateways have done. Throws `store_unavailable`. */
+  refresh(): Promise<void>;
   /** Throws `sync_in_progress` while another sync runs, here or on another gateway. */
   beginExternal(request: StartSync, by: StartedBy, state: SyncState): Promise<ExternalSync>;
   /** What a worker that (re)starts must load before it serves. Reads nothing; safe at any time. */
   currentWeights(): CurrentWeights;
+  /** See `SyncJournal.announced`. */
+  announced(): ReadonlySet<string>;
+  /** See `SyncJournal.announce`. */
+  announce(names: Iterable<string>): Promise<void>;
   /** A server that was fenced before this gateway knew it: see `CatchUp.watchFenced`. */
   watchFenced(id: ReplicaId): void;
   /** Looks for replicas with other weights than the published ones. */

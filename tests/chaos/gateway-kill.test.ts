@@ -10,10 +10,12 @@ import process from "node:process";
 import { after, describe, test } from "node:test";
 import type { Fleet } from "../../src/contract/control/fleet.ts";
 import type { WeightSync, WeightVersionRecord } from "../../src/contract/control/weight-syncs.ts";
+import { startFakeRedis } from "../fakes/redis-server.ts";
 import { listenAsTrainer } from "../fakes/vllm/tcp-peer.ts";
 import type { FakeVllm } from "../fakes/vllm-server.ts";
 import { ask, type Front, startFakes, startFront, startSync, writeCheckpoint } from "../support/durable.ts";
-import { broadcast, updateInfo } from "../support/trainer-rig.ts";
+import { startRealRedis } from "../support/real-redis.ts";
+import { broadcast, TENSORS, updateInfo } from "../support/trainer-rig.ts";
 import { json, postJson } from "../system/serve.ts";
 import { createDraw } from "../unit/cases/trainer-world.ts";
 
@@ -185,5 +187,56 @@ async function hunt(store: string, more: readonly string[], patience: number): P
 }
 
 describe("kill -9 of the gateway in mid-sync", () => {
+  test("a trainer's partial update does not bring back a server whose complete one the dead gateway left half done", async () => {
+    const fakes = await startFakes(1);
+    const args = ["--store", `sqlite:${join(room, "partial.db")}`, "--upstream", fakes[0]?.url ?? ""];
+    let front = await startFront(args);
+    const update = async (tensors: readonly (typeof TENSORS)[number][], end: "finish" | "kill") => {
+      const trainer = await listenAsTrainer(2);
+      try {
+        const init = { master_address: "127.0.0.1", master_port: trainer.port, rank_offset: 1, world_size: 2 };
+        await postJson(`${front.url}/init_weight_transfer_engine`, { init_info: init });
+        const started = await postJson(`${front.url}/start_weight_update`, {});
+        assert.equal(started.status, 200, JSON.stringify(started.body));
+        const updating = postJson(`${front.url}/update_weights`, { update_info: updateInfo(tensors) });
+        broadcast(trainer, 7, false, tensors);
+        const updated = await updating;
+        assert.equal(updated.status, 200, JSON.stringify(updated.body));
+        if (end === "finish") return await postJson(`${front.url}/finish_weight_update`, {});
+        await front.end("SIGKILL");
+        return updated;
+      } finally {
+        await trainer.close();
+      }
+    };
+    const stateOf = async () => (await fleetOf(front)).servers[0];
+    try {
+      assert.equal((await update(TENSORS, "finish")).status, 200);
+      await update(TENSORS, "kill");
+      front = await startFront(args);
+      assert.equal((await stateOf())?.state, "quarantined");
+      const partial = await update(TENSORS.slice(0, 1), "finish");
+      assert.ok(partial.status === 424 || partial.status === 409, JSON.stringify(partial.body));
+      assert.match(JSON.stringify(partial.body), /left 4 tensors out/);
+      assert.equal((await stateOf())?.state, "quarantined");
+      assert.equal((await update(TENSORS, "finish")).status, 200);
+      const healed = await stateOf();
+      assert.equal(healed?.state, "ready", `${JSON.stringify(healed)} ${front.output()}`);
+      assert.equal((await ask(front.url)).version, "2");
+    } finally {
+      await front.end("SIGKILL");
+      for (const fake of fakes) await fake.stop();
+    }
+  });
+
   test("sqlite", () => hunt(`sqlite:${join(room, "store.db")}`, [], 0));
+
+  test("redis: the dead one's lease has to run out first", async () => {
+    const store = (await startRealRedis()) ?? (await startFakeRedis());
+    try {
+      await hunt(`${store.url}?prefix=kill`, ["--store-lease", "2", "--spool-dir", join(room, "spool")], 2600);
+    } finally {
+      await ("stop" in store ? store.stop() : store.close());
+    }
+  });
 });

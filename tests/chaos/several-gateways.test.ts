@@ -11,11 +11,12 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import type { Fleet } from "../../src/contract/control/fleet.ts";
 import type { WeightSync } from "../../src/contract/control/weight-syncs.ts";
-import { startFakeRedis } from "../fakes/redis-server.ts";
+import { listenAsTrainer } from "../fakes/vllm/tcp-peer.ts";
 import { type FakeWeights, startFakeWeights } from "../fakes/vllm-weights.ts";
 import { ask, type Front, startFront, startSync, writeCheckpoint } from "../support/durable.ts";
-import { startRealRedis } from "../support/real-redis.ts";
+import { type StoppableStore, startStore } from "../support/stoppable-store.ts";
 import { startTraffic, type Traffic } from "../support/traffic.ts";
+import { broadcast, updateInfo } from "../support/trainer-rig.ts";
 import { json, postJson } from "../system/serve.ts";
 import { createDraw } from "../unit/cases/trainer-world.ts";
 
@@ -32,46 +33,6 @@ const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => 
 const fleetOf = async (front: Front): Promise<Fleet> => (await json<Fleet>(`${front.url}/api/fleet`)).body;
 const syncOf = (front: Front, id: string) => json<WeightSync>(`${front.url}/api/weight-syncs/${id}`);
 
-/** The store that a test can stop, kill and start again. */
-interface Store {
-  readonly url: string;
-  readonly kind: string;
-  freeze(): void;
-  thaw(): void;
-  kill(): Promise<void>;
-  restart(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function startStore(): Promise<Store> {
-  const real = await startRealRedis();
-  if (real !== undefined) {
-    return {
-      url: real.url,
-      kind: `redis ${real.version}`,
-      freeze: () => real.signal("SIGSTOP"),
-      thaw: () => real.signal("SIGCONT"),
-      kill: real.kill,
-      restart: real.restart,
-      stop: real.stop,
-    };
-  }
-  assert.notEqual(process.env.TIDEGATE_REQUIRE_REDIS, "1", "no redis-server here");
-  const fake = await startFakeRedis();
-  return {
-    url: fake.url,
-    kind: "fake",
-    freeze: fake.freeze,
-    thaw: fake.thaw,
-    async kill() {
-      await fake.close();
-      fake.forget();
-    },
-    restart: fake.reopen,
-    stop: fake.close,
-  };
-}
-
 /** Resolves when `holds` does; fails with what was last seen. */
 async function until<T>(what: string, look: () => Promise<T>, holds: (seen: T) => boolean, seconds = 30): Promise<T> {
   const end = Date.now() + seconds * 1000;
@@ -84,7 +45,7 @@ async function until<T>(what: string, look: () => Promise<T>, holds: (seen: T) =
 }
 
 describe("two gateways over one store", () => {
-  let store: Store;
+  let store: StoppableStore;
   let fakes: FakeWeights[];
   let fronts: Front[];
   let step = 0;
@@ -176,7 +137,134 @@ describe("two gateways over one store", () => {
     for (const { state } of fakes) assert.ok(!state.dead, `${where}: a request met a server without weights`);
   }
 
+  /** A trainer's whole update. */
+  async function trainerUpdate(front: Front, step: number, pause: () => Promise<void>): Promise<void> {
+    const { body } = await json<{ world_size: number }>(`${front.url}/get_world_size`);
+    const world = body.world_size + 1;
+    const trainer = await listenAsTrainer(world);
+    try {
+      const init = { master_address: "127.0.0.1", master_port: trainer.port, rank_offset: 1, world_size: world };
+      const post = async (path: string, value: unknown): Promise<void> => {
+        const answer = await postJson(`${front.url}${path}`, value);
+        assert.equal(answer.status, 200, `${path}: ${JSON.stringify(answer.body)}`);
+        await pause();
+      };
+      await post("/init_weight_transfer_engine", { init_info: init });
+      await post("/start_weight_update", {});
+      const updating = post("/update_weights", { update_info: updateInfo() });
+      broadcast(trainer, step, false);
+      await updating;
+      await post("/finish_weight_update", {});
+    } finally {
+      await trainer.close();
+    }
+  }
+
   const urls = (): string[] => fronts.map(({ url }) => url);
+
+  test("syncs of every mode at either, a trainer's updates at either: no request meets a server in between", async () => {
+    const draw = createDraw(SEED + 2);
+    const traffic = startTraffic(urls());
+    for (const fake of fakes) fake.state.tokenDelayMs = 3;
+    for (let round = 0; round < 3 * ROUNDS; round += 1) {
+      const front = fronts[draw(2)] as Front;
+      const mode = ["wait", "abort", "keep"][round % 3];
+      const path = next();
+      const { status, body } = await postJson<WeightSync>(
+        `${front.url}/api/weight-syncs`,
+        { source: { kind: "disk", path }, deadline_s: 30, mode },
+        { prefer: "wait=30" },
+      );
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.equal(body.state, "completed", JSON.stringify(body));
+      await trainerUpdate(front, 100 + round, () => sleep(draw(60)));
+      judge(traffic, `round ${round}, ${mode}`);
+    }
+    for (const fake of fakes) fake.state.tokenDelayMs = 0;
+    await traffic.stop();
+    console.log(
+      `${6 * ROUNDS} changes under traffic, ${traffic.answers} answers, ${JSON.stringify([...traffic.statuses])}`,
+    );
+    judge(traffic, "the end");
+    await healthy();
+  });
+
+  test("servers attached and detached, keys of idempotency, audit entries, metrics: the same at both", async () => {
+    const [first, second] = fronts as [Front, Front];
+    const extra = await startFakeWeights({ name: "extra" });
+    try {
+      const attached = await postJson<{ id: string }>(`${first.url}/api/servers`, { url: extra.url });
+      assert.equal(attached.status, 201, JSON.stringify(attached.body));
+      await until(
+        "the attached server at the other",
+        () => fleetOf(second),
+        ({ servers }) => servers.some(({ url }) => url === extra.url),
+      );
+      const key = { "idempotency-key": `step-${SEED}`, prefer: "wait=30" };
+      const request = { source: { kind: "disk", path: next() }, deadline_s: 30 };
+      const one = await postJson<WeightSync>(`${first.url}/api/weight-syncs`, request, key);
+      assert.equal(one.body.state, "completed", JSON.stringify(one.body));
+      const again = await postJson<WeightSync>(`${second.url}/api/weight-syncs`, request, key);
+      assert.equal(again.body.id, one.body.id, JSON.stringify(again.body));
+      const other = { ...request, deadline_s: 31 };
+      const differs = await postJson<{ code: string }>(`${second.url}/api/weight-syncs`, other, key);
+      assert.deepEqual([differs.status, differs.body.code], [409, "idempotency_conflict"]);
+      const detached = await json(`${second.url}/api/servers/${attached.body.id}`, { method: "DELETE" });
+      assert.ok(detached.status < 300, JSON.stringify(detached.body));
+      await until(
+        "the detached server at the first",
+        () => fleetOf(first),
+        ({ servers }) => servers.every(({ url }) => url !== extra.url),
+      );
+      await until(
+        "the first one's audit entries at the other",
+        async () => (await json<{ entries: { sync?: string }[] }>(`${second.url}/api/audit?limit=1000`)).body.entries,
+        (entries) => entries.some(({ sync }) => sync === one.body.id),
+      );
+      const metrics = await (await fetch(`${second.url}/metrics`)).text();
+      assert.match(metrics, /^tidegate_store_up 1$/m);
+      assert.match(metrics, /^tidegate_store_heard 1$/m);
+      assert.match(metrics, /^tidegate_store_lease_held 0$/m);
+      assert.match(metrics, /^tidegate_store_round_seconds_count [1-9]/m);
+    } finally {
+      await extra.stop();
+    }
+    await healthy();
+  });
+
+  test("an owner that was suspended for longer than its lease changes nothing any more", async () => {
+    const draw = createDraw(SEED + 3);
+    const traffic = startTraffic(urls());
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const fake of fakes) fake.state.setFaults({ paths: ["/collective_rpc"], delayHeadMs: 100 + draw(200) });
+      const at = draw(2);
+      const [owner, other] = [fronts[at], fronts[1 - at]];
+      assert.ok(owner !== undefined && other !== undefined);
+      const { body } = await startSync(owner.url, next(), 0);
+      await sleep(draw(400));
+      owner.signal("SIGSTOP");
+      traffic.aim([other.url]);
+      await sleep(Number(LEASE) * 1000 + 1500);
+      const seen = await syncOf(other, body.id);
+      assert.notEqual(seen.body.finished_at, null, JSON.stringify(seen.body));
+      for (const fake of fakes) fake.state.setFaults({});
+      // Everything is whole again before the other one wakes up.
+      for (const { id, state } of (await fleetOf(other)).servers) {
+        if (state === "quarantined") await postJson(`${other.url}/api/servers/${id}/refit`, {});
+      }
+      const newer = await startSync(other.url, next(), 30);
+      assert.equal(newer.body.state, "completed", JSON.stringify(newer.body));
+      owner.signal("SIGCONT");
+      traffic.aim(urls());
+      await sleep(300);
+      judge(traffic, `round ${round}`);
+      await heal();
+      judge(traffic, `round ${round}, healed`);
+      assert.ok((await fleetOf(owner)).weight_version >= newer.body.version);
+    }
+    await traffic.stop();
+    console.log(`${ROUNDS} owners suspended, ${traffic.answers} answers`);
+  });
 
   test("the owner killed in mid-sync: the other reports it, fences what it had touched, and goes on", async () => {
     const draw = createDraw(SEED);

@@ -10,6 +10,7 @@ import { binaryOf } from "../../scripts/runtimes.mjs";
 import { bridge } from "./bridge.mjs";
 import { dashboard } from "./dashboard.mjs";
 import { smol } from "./smol.mjs";
+import { store } from "./store.mjs";
 import { vllmSync } from "./vllm-sync/run.mjs";
 import { webgpu } from "./webgpu.mjs";
 
@@ -36,10 +37,12 @@ function run(command, args, options = {}) {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: repository, stdio: ["ignore", "pipe", "inherit"], ...options });
     let output = "";
-    child.stdout.on("data", (bytes) => {
-      output += bytes;
-      process.stdout.write(bytes);
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (bytes) => {
+        output += bytes;
+        process.stdout.write(bytes);
+      });
+    }
     child.on("close", (code) => done({ code, output }));
   });
 }
@@ -250,6 +253,7 @@ try {
       },
     });
   }
+  if (wanted("store")) await store({ run, count, bun: binaryOf("bun"), root, repository });
 } catch (error) {
   count(`interop suite: ${error.message}`, false);
 } finally {

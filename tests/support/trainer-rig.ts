@@ -107,9 +107,14 @@ export interface Rig {
   end(): Promise<void>;
 }
 
-/** Sends all tensors, one broadcast each, or packed into one. */
-export function broadcast(trainer: TcpTrainer, step: number, packed: boolean): void {
-  const parts = TENSORS.map((tensor) => bytesOf(tensor, step));
+/** Sends tensors, default all, one broadcast each, or packed into one. */
+export function broadcast(
+  trainer: TcpTrainer,
+  step: number,
+  packed: boolean,
+  tensors: readonly (typeof TENSORS)[number][] = TENSORS,
+): void {
+  const parts = tensors.map((tensor) => bytesOf(tensor, step));
   if (packed) trainer.broadcast(new Uint8Array(Buffer.concat(parts)));
   else for (const part of parts) trainer.broadcast(part);
 }

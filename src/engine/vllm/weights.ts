@@ -181,6 +181,11 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
       leftOpen = true;
       onUnsafe(true);
     },
+    disown() {
+      pausedHere = false;
+      leftOpen = false;
+      onUnsafe(false);
+    },
     async restore(guarded) {
       const { signal } = guarded;
       const root = options.model()?.root;

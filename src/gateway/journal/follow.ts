@@ -28,9 +28,7 @@ export interface FollowOptions {
   readonly log: Logger;
   /** This gateway. */
   readonly owner: string;
-  /** A sync of this gateway runs, or is just ending: it answers for what is published … */
-  readonly isBusy: () => boolean;
-  /** … and for these servers. */
+  /** A sync of this gateway has the lease and answers for this server. */
   readonly isOwn: (key: string) => boolean;
   /** The weights of a version that another gateway has published, where they are kept. */
   readonly useSets: (sets: readonly SyncId[]) => Promise<void>;
@@ -42,11 +40,16 @@ export interface FollowOptions {
 
 /** See the head of the file. */
 export interface Follower {
-  /** Takes a new head. At once, before it returns: nothing is sent any more where another gateway writes. */
-  hear(head: Head): void;
+  /**
+   * Takes a new head. At once, before it returns: nothing is sent any more where another gateway writes. `own`: a sync of
+   * this gateway has the lease, and publishes by itself.
+   */
+  hear(head: Head, own: boolean): void;
   /** News of a server, not of this gateway. */
   believe(key: string): void;
   readonly carried: CarriedOut;
+  /** Resolves when what was heard so far has been carried out; a server that does not answer holds that up for a second. */
+  settled(): Promise<void>;
   stop(): void;
 }
 
@@ -61,11 +64,12 @@ interface Holding {
 
 /** Creates it; nothing is held. */
 export function createFollower(options: FollowOptions): Follower {
-  const { fleet, clock, log, owner, isBusy, isOwn, useSets, watchFenced, onCarried } = options;
+  const { fleet, clock, log, owner, isOwn, useSets, watchFenced, onCarried } = options;
   let head: Head | undefined;
   let holding: Holding | undefined;
   /** Servers whose note is being looked at: they serve when that is over. */
   const believing = new Map<string, symbol>();
+  const tasks = new Set<Promise<void>>();
   const life = new AbortController();
   let publishing: Promise<void> = Promise.resolve();
 
@@ -160,7 +164,10 @@ export function createFollower(options: FollowOptions): Follower {
       believing.delete(key);
       show();
     };
-    work().catch((error: unknown) => log.error("store: a server's note could not be carried out", { key, error }));
+    const task = work()
+      .catch((error: unknown) => log.error("store: a server's note could not be carried out", { key, error }))
+      .finally(() => tasks.delete(task));
+    tasks.add(task);
   }
 
   function carryOut(replica: Replica, note: ServerNote, now: ServerNote["identity"]): void {
@@ -174,11 +181,15 @@ export function createFollower(options: FollowOptions): Follower {
     fleet.setWeights(id, note.version, note.digest);
     if (note.fence !== null) {
       if (replica.state === "quarantined") return;
-      if (note.open) engine.weights?.adopt?.();
+      // Whoever changed it may have left it paused, or in the middle of an update.
+      engine.weights?.adopt?.();
       log.warn("server fenced by another gateway", { replica: id, reason: note.fence });
       fleet.setState(id, "quarantined", note.fence);
       watchFenced(id);
-    } else if (note.version !== null && replica.state === "quarantined") fleet.setState(id, "ready", null);
+    } else if (note.version !== null) {
+      engine.weights?.disown?.();
+      if (replica.state === "quarantined") fleet.setState(id, "ready", null);
+    }
   }
 
   async function publish(to: Head): Promise<void> {
@@ -187,17 +198,17 @@ export function createFollower(options: FollowOptions): Follower {
     if (now.version === version && now.digest === digest) return;
     await useSets(to.sets);
     // Ours or an even newer one has come in between.
-    if (fleet.published().version > version || isBusy()) return;
+    if (fleet.published().version > version) return;
     fleet.publish(version, digest);
   }
 
   const unsubscribe = fleet.subscribe(show);
 
   return {
-    hear(next) {
+    hear(next, own) {
       head = next;
       // Begun before anything is let go: what is believed waits for it.
-      if (!isBusy()) {
+      if (!own) {
         publishing = publishing
           .then(() => publish(next))
           .catch((error: unknown) => log.error("store: a published version could not be taken over", { error }));
@@ -207,6 +218,10 @@ export function createFollower(options: FollowOptions): Follower {
     believe(key) {
       believe(key);
       show();
+    },
+    async settled() {
+      await publishing;
+      await Promise.all(tasks);
     },
     get carried() {
       return { seen: head?.rev ?? 0, held: holding?.done === true ? holding.id : null };

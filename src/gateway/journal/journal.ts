@@ -3,6 +3,7 @@
  * start, before any engine; until then nothing can be begun.
  */
 
+import type { AuditEntry } from "../../contract/control/fleet.ts";
 import type { WeightSync } from "../../contract/control/weight-syncs.ts";
 import type { SyncId } from "../../contract/ids.ts";
 import { type Head, SyncDocument, VersionDocument } from "../../contract/journal.ts";
@@ -13,6 +14,8 @@ import type { Clock, Random } from "../../ports.ts";
 import type { Store, StoreLease, StoreWrite } from "../../store/store.ts";
 import { createFreeJournal, type SyncJournal, type TurnKind } from "../../sync/journal.ts";
 import type { Syncs } from "../../sync/syncs.ts";
+import { createAnnounced } from "./announced.ts";
+import { type AuditRing, createAuditRing } from "./audit-ring.ts";
 import { createFollower, type Follower } from "./follow.ts";
 import { KEY, parseDocument } from "./head.ts";
 import { createMembers, type Members, type MembersOptions } from "./members.ts";
@@ -20,13 +23,15 @@ import { keyOf, type Notes, sign, toNote, watchNotes } from "./notes.ts";
 import { type HeadLedger, openHead, withRecent } from "./open-head.ts";
 import type { Recaller } from "./recall.ts";
 import { endDead, readRecords } from "./records.ts";
-import { toReason, withoutDead } from "./recover.ts";
+import { toReason, toRefusal, withoutDead } from "./recover.ts";
 import { createTurn } from "./turn.ts";
 
 /** The name of the one lease. */
 const LEASE = "sync";
 /** Records of ended syncs that are kept. */
 const KEPT_SYNCS = 1000;
+/** Rounds between two looks for audit entries of other gateways. */
+const AUDIT_ROUNDS = 10;
 /** A gateway that has the lease writes down its sync within some round trips to the store. */
 const BEGINNING_MS = 2000;
 const BEGINNING_LOOK_MS = 20;
@@ -43,6 +48,8 @@ export interface JournalOptions {
   /** Where this gateway is reached, for people; known when it listens. */
   readonly at: () => string | null;
   readonly onLook: MembersOptions["onLook"];
+  /** Audit entries from before the start, or of other gateways; oldest first. */
+  readonly onAudit: (entries: readonly AuditEntry[]) => void;
   /** Servers that were attached or detached at another gateway. */
   readonly onAttached: (attached: Head["attached"]) => void;
 }
@@ -59,6 +66,10 @@ export interface StoreJournal extends SyncJournal, Recaller {
   isLeftOpen(id: string): boolean;
   /** Why no server may be sent a request now; null when it may. */
   unheard(): string | null;
+  /** A sync of this gateway has the lease of a shared store. */
+  holdsLease(): boolean;
+  /** Keeps an audit entry. Never throws. */
+  audit(entry: AuditEntry): void;
   /** A server was attached here (as that) or detached (null): at the other gateways too. */
   attached(url: string, as: Head["attached"][string]): Promise<void>;
   readonly store: Store | undefined;
@@ -80,7 +91,13 @@ export function createJournal(options: JournalOptions): StoreJournal {
   let follower: Follower | undefined;
   /** A turn of this gateway is open; the URLs that it has touched. */
   let turn: Set<string> | undefined;
+  let turnId: string | undefined;
+  /** The head says so too. */
+  let inPower = false;
   let beginning = false;
+  let ring: AuditRing | undefined;
+  let rounds = 0;
+  const announced = createAnnounced(() => (durable ? store : undefined), random);
 
   const opened = (): { store: Store; ledger: HeadLedger } => {
     if (store !== undefined && ledger !== undefined) return { store, ledger };
@@ -91,13 +108,15 @@ export function createJournal(options: JournalOptions): StoreJournal {
   const isTouched = (key: string): boolean => ledger?.head.active?.touched.includes(key) === true;
 
   /** Hears what is new in a head: fences at once, then records, so that whoever sees a version finds its sync. */
-  async function onHead(head: Head): Promise<void> {
+  async function onHead(head: Head, own = false): Promise<void> {
     const from = store;
     if (from === undefined) return;
-    follower?.hear(head);
+    // Once another gateway has taken the lease, what it says counts, also while a turn of ours is still ending.
+    inPower = turn !== undefined && (own || head.active?.id === turnId);
+    follower?.hear(head, inPower);
     for (const [key, note] of Object.entries(head.servers)) {
       // Of those that a sync of ours has touched it is heard when that has ended.
-      if (turn?.has(key) === true || !(notes?.heard(key, note) ?? false)) continue;
+      if ((inPower && turn?.has(key) === true) || !(notes?.heard(key, note) ?? false)) continue;
       if (!isTouched(key)) follower?.believe(key);
     }
     options.onAttached(head.attached);
@@ -122,9 +141,11 @@ export function createJournal(options: JournalOptions): StoreJournal {
   async function endTurn(): Promise<void> {
     const touched = turn ?? new Set();
     turn = undefined;
+    turnId = undefined;
+    inPower = false;
     if (ledger === undefined) return;
     const { head } = ledger;
-    follower?.hear(head);
+    follower?.hear(head, false);
     for (const key of touched) {
       const note = head.servers[key];
       if (note === undefined || isTouched(key)) continue;
@@ -159,19 +180,7 @@ export function createJournal(options: JournalOptions): StoreJournal {
     log.warn("a weight sync was left unfinished by a gateway that ended", { sync: active.id, servers: active.touched });
   }
 
-  /** What refuses a sync while another gateway has the right; null when it seems to be free. */
-  function refusal(): GatewayError | null {
-    const running = ledger?.head.active ?? null;
-    if (running === null || running.owner === owner) return null;
-    const where = running.at === null ? "another gateway" : `the gateway at ${running.at}`;
-    return new GatewayError(
-      "sync_in_progress",
-      running.kind === "refit"
-        ? `Weights are being loaded into ${running.touched.join(", ") || "a server"} by ${where} (${running.id}). Wait for it.`
-        : `Sync ${running.id} is running on ${where}. Wait for it: GET /api/weight-syncs/${running.id}.`,
-      { retryAfter: 1 },
-    );
-  }
+  const refusal = (): GatewayError | null => toRefusal(ledger?.head.active ?? null, owner);
 
   async function acquire(): Promise<StoreLease | undefined> {
     const { store, ledger } = opened();
@@ -221,6 +230,7 @@ export function createJournal(options: JournalOptions): StoreJournal {
       lease = await acquire();
       await ledger.refresh();
       await recover(lease);
+      await announced.read();
       let seq = 0;
       const { id, version, mode } = sync;
       mine = kind === "refit" ? mine : id;
@@ -244,6 +254,8 @@ export function createJournal(options: JournalOptions): StoreJournal {
         return { head: { ...head, seq, active, recent }, ...(kind === "refit" ? {} : { writes }) };
       }, lease?.check);
       turn = new Set();
+      turnId = id;
+      inPower = true;
       return createTurn({
         ...{ ledger, store, fleet, clock, log, lease, leaseMilliseconds, asked, seq, kind, sync },
         onTouch: (keys) => {
@@ -268,8 +280,7 @@ export function createJournal(options: JournalOptions): StoreJournal {
   async function join(store: Store, ledger: HeadLedger): Promise<void> {
     follower = createFollower({
       ...{ fleet, clock, log, owner },
-      isBusy: () => turn !== undefined,
-      isOwn: (key) => turn?.has(key) === true,
+      isOwn: (key) => inPower && turn?.has(key) === true,
       async useSets(sets) {
         const lost = await syncs().useSets(sets, false);
         if (lost !== null) log.warn("the published weights are not here", { reason: lost });
@@ -284,11 +295,13 @@ export function createJournal(options: JournalOptions): StoreJournal {
       async onRound() {
         notes?.retry();
         await reap();
+        rounds += 1;
+        if (rounds % AUDIT_ROUNDS === 0) options.onAudit((await ring?.look()) ?? []);
       },
       onHeard: fleet.wake,
       onLook: options.onLook,
     });
-    follower.hear(ledger.head);
+    follower.hear(ledger.head, false);
     await members.start();
   }
 
@@ -304,12 +317,19 @@ export function createJournal(options: JournalOptions): StoreJournal {
     },
     active: () => (isForeign() ? (ledger?.head.active?.id ?? null) : null),
     refusal,
-    refresh: async () => ledger?.refresh(),
+    announced: () => announced.names,
+    announce: (names) => announced.add(names),
+    async refresh() {
+      await ledger?.refresh();
+      await follower?.settled();
+    },
     begin,
     async open(opening) {
       store = opening;
       if (!durable) return;
       await readRecords(opening, syncs());
+      ring = createAuditRing(opening, owner, log);
+      options.onAudit(await ring.read());
       ledger = await openHead(opening, random.uuid, onHead);
       readTo = ledger.head.rev;
       const { shared } = opening.facts;
@@ -362,6 +382,8 @@ export function createJournal(options: JournalOptions): StoreJournal {
       if (store === undefined) return "The gateway is still starting.";
       return members?.unheard() ?? null;
     },
+    audit: (entry) => ring?.append(entry),
+    holdsLease: () => turn !== undefined && members !== undefined,
     async attached(url, as) {
       if (!durable || store?.facts.shared !== true) return;
       await opened().ledger.change((head) => ({ head: { ...head, attached: { ...head.attached, [url]: as } } }));
@@ -370,6 +392,7 @@ export function createJournal(options: JournalOptions): StoreJournal {
       notes?.stop();
       follower?.stop();
       await members?.stop();
+      await ring?.flush();
       await store?.close();
     },
   };

@@ -32,11 +32,14 @@ export const withRecent = (head: Head, seq: number): Head["recent"] => [
   { seq, rev: head.rev + 1 },
 ];
 
-/** Reads the head of a store, or makes the first. `onHead` hears every new one, in order, until it does not reject. */
+/**
+ * Reads the head of a store, or makes the first. `onHead` hears every new one, in order, until it does not reject; `own`:
+ * written here just now, under a lease.
+ */
 export async function openHead(
   store: Store,
   newEpoch: () => string,
-  onHead: (head: Head) => Promise<void> | void,
+  onHead: (head: Head, own: boolean) => Promise<void> | void,
 ): Promise<HeadLedger> {
   let text: string | undefined;
   let head = EMPTY_HEAD;
@@ -46,9 +49,9 @@ export async function openHead(
   /** The store knew less than this gateway: what is known here is to be written down again. */
   let forgotten = false;
 
-  async function hear(): Promise<void> {
+  async function hear(own = false): Promise<void> {
     heard = false;
-    await onHead(head);
+    await onHead(head, own);
     heard = true;
   }
 
@@ -92,7 +95,7 @@ export async function openHead(
         head = next;
         forgotten = false;
         // It is written; what could not be heard now is heard with the next look.
-        await hear().catch(() => undefined);
+        await hear(lease !== undefined).catch(() => undefined);
         return head;
       }
       const before = text;

@@ -1,8 +1,22 @@
 /** A sync whose gateway has ended in the middle: it is shown as failed, and the servers that it touched are fenced. Pure. */
 import type { WeightSync } from "../../contract/control/weight-syncs.ts";
 import type { ActiveSync, Head, ServerNote } from "../../contract/journal.ts";
+import { GatewayError } from "../../errors.ts";
 
 const listed = (urls: readonly string[]): string => urls.join(", ");
+
+/** What refuses a sync while another gateway (not `owner`) has the right; null when it seems to be free. */
+export function toRefusal(running: ActiveSync | null, owner: string): GatewayError | null {
+  if (running === null || running.owner === owner) return null;
+  const where = running.at === null ? "another gateway" : `the gateway at ${running.at}`;
+  return new GatewayError(
+    "sync_in_progress",
+    running.kind === "refit"
+      ? `Weights are being loaded into ${running.touched.join(", ") || "a server"} by ${where} (${running.id}). Wait for it.`
+      : `Sync ${running.id} is running on ${where}. Wait for it: GET /api/weight-syncs/${running.id}.`,
+    { retryAfter: 1 },
+  );
+}
 
 /** Why it ended, for people. */
 export function toReason(active: ActiveSync, phase: string): string {

@@ -53,7 +53,7 @@ export interface TrainerSessions {
 
 export interface TrainerOptions {
   readonly fleet: FleetRegistry;
-  readonly syncs: Pick<Syncs, "active" | "beginExternal" | "refit">;
+  readonly syncs: Pick<Syncs, "active" | "announce" | "announced" | "beginExternal" | "refit" | "refresh">;
   readonly clock: Clock;
   readonly random: Pick<Random, "uuid">;
   readonly log: Logger;

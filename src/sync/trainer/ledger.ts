@@ -103,6 +103,8 @@ export function createLedger(options: LedgerOptions): Ledger {
       for (const id of replicas) {
         const identity = identities.get(id);
         if (identity !== undefined) fleet.replica(id)?.engine.transfer?.meet(identity);
+        // What an earlier gateway left half done is whole now.
+        fleet.replica(id)?.engine.weights?.disown?.();
         fleet.setWeights(id, version, null);
       }
       published = { version, label, sync: record?.id ?? "" };

@@ -28,12 +28,13 @@ import {
 } from "./steps.ts";
 import type { TrainerEffect, TrainerEvent, TrainerFailure, TrainerMember, TrainerState, TrainerStep } from "./types.ts";
 
-function onJoin(state: TrainerState, { replicas, stale }: TrainerEvent & { type: "join" }): TrainerStep {
+function onJoin(state: TrainerState, { replicas, stale, open = [] }: TrainerEvent & { type: "join" }): TrainerStep {
   if (state.stage !== "idle") return refuse(state, `The servers are busy (${state.stage}); wait for the running call.`);
   const asked = new Set(replicas);
   const old = state.members.map((member) => ({
     ...member,
     joined: asked.has(member.id),
+    open: member.open || open.includes(member.id),
     known: member.known && !stale.includes(member.id),
     error: null,
   }));
@@ -44,7 +45,7 @@ function onJoin(state: TrainerState, { replicas, stale }: TrainerEvent & { type:
         id,
         joined: true,
         waiting: false,
-        open: false,
+        open: open.includes(id),
         known: !stale.includes(id),
         wasKnown: true,
         fenced: null,
@@ -81,6 +82,7 @@ function onStart(state: TrainerState, event: TrainerEvent & { type: "start" }): 
     call: "start",
     updates: 0,
     names: new Set(),
+    allNames: new Set([...state.allNames, ...(event.announced ?? [])]),
   };
   const hold: TrainerEffect = { type: "hold", replicas: ids(members) };
   const left = members.filter(({ open }) => open);

@@ -96,7 +96,10 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
     if (found !== undefined) identities.set(id, found);
   }
 
-  function refuseWhileSyncing(): void {
+  async function refuseWhileSyncing(): Promise<void> {
+    if (syncs.active() === null || conductor.hasRecord()) return;
+    // Of another gateway, perhaps: it may have ended a moment ago.
+    await syncs.refresh();
     const busy = syncs.active();
     if (busy === null || conductor.hasRecord()) return;
     throw new GatewayError("sync_in_progress", `Sync ${busy} is running. Wait for it.`);
@@ -113,14 +116,14 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
       {
         fingerprint: "start",
         async prepare(signal) {
-          refuseWhileSyncing();
+          await refuseWhileSyncing();
           const idle = state().stage === "idle";
           const absent = idle ? await findAbsent(signal) : [];
           cargo.checkpointFormat = checkpointFormat;
           if (idle && absent.length === 0 && joinedIds().length > 0) await conductor.beginRecord(by);
           // Whoever left meanwhile begins nothing.
           if (signal.aborted) await conductor.dropRecord();
-          return { type: "start", absent };
+          return { type: "start", absent, announced: syncs.announced() };
         },
         toResult: plainResult,
       },
@@ -143,6 +146,7 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
           if (Array.isArray(update)) checkPayloads(update);
           checkAll(joinedIds(), { type: "update", update });
           cargo.update = update;
+          if (state().stage === "open") await syncs.announce(names);
           return { type: "update", names };
         },
         toResult: plainResult,
@@ -190,7 +194,7 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
         {
           fingerprint: `join ${canonicalJson(info)}`,
           async prepare(signal) {
-            refuseWhileSyncing();
+            await refuseWhileSyncing();
             const plan = parseJoin(info);
             const replicas = participants();
             const ids = replicas.map(({ id }) => id);
@@ -207,7 +211,8 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
             Object.assign(cargo, { join: info, shares });
             const { version } = fleet.published();
             const stale = replicas.filter(({ weightVersion }) => weightVersion !== version).map(({ id }) => id);
-            return { type: "join", replicas: ids, stale };
+            const open = ids.filter((id) => options.leftOpen?.(id) === true);
+            return { type: "join", replicas: ids, stale, open };
           },
           toResult: () => ({ servers: joinedIds().map(toShare) }),
         },

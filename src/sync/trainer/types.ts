@@ -69,9 +69,20 @@ export interface TrainerState {
 
 export type TrainerEvent =
   /** `stale`: those of them that have other weights than the published ones, or nobody knows which. */
-  | { readonly type: "join"; readonly replicas: readonly ReplicaId[]; readonly stale: readonly ReplicaId[] }
+  /** `open`: those on which a gateway before this one may have left an update open; default none. */
+  | {
+      readonly type: "join";
+      readonly replicas: readonly ReplicaId[];
+      readonly stale: readonly ReplicaId[];
+      readonly open?: readonly ReplicaId[];
+    }
   /** `absent`: members of the group that are not there now, or no longer the process that joined. */
-  | { readonly type: "start"; readonly absent: readonly { readonly id: ReplicaId; readonly reason: string }[] }
+  /** `announced`: tensors that somebody began to write before this room knew the servers; default none. */
+  | {
+      readonly type: "start";
+      readonly absent: readonly { readonly id: ReplicaId; readonly reason: string }[];
+      readonly announced?: ReadonlySet<string>;
+    }
   | { readonly type: "update"; readonly names: readonly string[] }
   | { readonly type: "finish" }
   | { readonly type: "leave" }

@@ -1,0 +1,2 @@
+/** The way of the commands to the store, see `gateway/check-store.ts`. */
+export { checkStore } from "../gateway/check-store.ts";
