@@ -14,15 +14,16 @@ const ask = (path: string, body: object): Promise<Response> =>
   rig!.request(path, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ model: "tiny", max_tokens: 30, temperature: 0, ...body }),
+    body: JSON.stringify({ model: "tiny", max_tokens: 100, temperature: 0, ...body }),
   });
 
-/** Starts calls, switches under them, and gives their answers. */
-async function across(calls: () => Promise<Response>[]): Promise<Response[]> {
+/** Starts calls, switches under them, and gives their answers. `heads`: when the first bytes of all are here. */
+async function across(calls: () => Promise<Response>[], heads = false): Promise<Response[]> {
   const { trainer } = await rig!.join();
   const running = calls();
-  while (rig!.fakes.every(({ state }) => state.running.size < running.length))
-    await new Promise((resolve) => setTimeout(resolve, 2));
+  if (heads) await Promise.all(running);
+  const { state } = rig!.fakes[0]!;
+  await state.until(() => state.running.size >= running.length);
   assert.equal((await rig!.post("/pause?mode=keep")).status, 200);
   for (const { status, body } of await rig!.sync(trainer, 1)) assert.equal(status, 200, JSON.stringify(body));
   assert.equal((await rig!.post("/resume")).status, 200);
@@ -53,7 +54,7 @@ for (const transport of ["fetch", "the runtime's own"] as const) {
 
     test("streams say it at their end; others are the server's bytes alone", async () => {
       await start();
-      const [stream] = await across(() => [ask("/v1/completions", { prompt: "The gateway", stream: true })]);
+      const [stream] = await across(() => [ask("/v1/completions", { prompt: "The gateway", stream: true })], true);
       assert.equal(stream!.headers.get("x-weight-version"), "0");
       assert.match(await stream!.text(), /data: \[DONE\]\n\n: x-weight-version: 0-1\n\n$/);
       const plain = await ask("/v1/completions", { prompt: "The gateway", stream: true });
@@ -70,7 +71,7 @@ describe("a call of another dialect", () => {
       rig!.request("/generate/", {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ prompts: ["The gateway"], max_tokens: 30, temperature: 0 }),
+        body: JSON.stringify({ prompts: ["The gateway"], max_tokens: 100, temperature: 0 }),
       }),
     ]);
     assert.equal(answer!.status, 200);
