@@ -19,8 +19,8 @@ import { buildDecoderGraph } from "../../src/worker/graph/decoder-graph.ts";
 import { type Graph, type GraphNode, toModelProto } from "../../src/worker/graph/onnx-proto.ts";
 import { toTensorParts } from "../../src/worker/graph/weight-plan.ts";
 import { createRotaryTables, readInitializers } from "../../src/worker/load-model.ts";
-import { openModelConfig } from "../../src/worker/model-config.ts";
 import type { OrtTensor } from "../../src/worker/native/onnxruntime.ts";
+import { openModelConfig } from "../../src/worker/open-model-config.ts";
 import { openTensorSource } from "../../src/worker/read-weights.ts";
 
 /** What the bare loop must know besides the graph. */

@@ -1,7 +1,8 @@
 /** What a caller of `chat` gives → lists of conversations and the fields beside sampling. Refuses by name. */
 import { wrapAsList } from "../lib/wrap-as-list.ts";
-import type { ChatExtras, ClientMessage } from "./openai-dialect.ts";
-import type { ChatOptions, ChatSampling, Conversations, ToolChoice } from "./options.ts";
+import type { ClientMessage, ToolChoice } from "./message.ts";
+import type { ChatExtras } from "./openai-dialect.ts";
+import type { ChatOptions, ChatSampling, Conversations } from "./options.ts";
 import { type ClientSamplingParams, refuseImages, toSnakeCase } from "./sampling.ts";
 
 /** One conversation becomes a list of one. */

@@ -7,8 +7,8 @@ export { type Completion, type RolloutBatch, type ToolCall, toRolloutBatch } fro
 export type { ServerFacts, ServerKind } from "./detect.ts";
 export { EdgeClient as VLLMClient } from "./edge-client.ts";
 export { ConnectionError, ServerError, WeightSyncError } from "./errors.ts";
-export type { ClientMessage } from "./openai-dialect.ts";
-export type { ChatOptions, ToolChoice, VLLMClientOptions } from "./options.ts";
+export type { ClientMessage, ToolChoice } from "./message.ts";
+export type { ChatOptions, VLLMClientOptions } from "./options.ts";
 export type { RetryEvent } from "./retry.ts";
 export type { ClientSamplingParams } from "./sampling.ts";
 export type { SequenceLogprobs, SequenceLogprobsOptions } from "./sequence-logprobs.ts";

@@ -3,18 +3,11 @@ import type { ClientCandidate, Completion } from "./completion.ts";
 import { mapConcurrently } from "./concurrently.ts";
 import { ServerError } from "./errors.ts";
 import { type Answer, type Connection, sendJson } from "./http.ts";
-import type { ToolChoice } from "./options.ts";
+import type { ClientMessage, ToolChoice } from "./message.ts";
 import { SAMPLING } from "./retry.ts";
 import { toStructuredOutputs, type WireSampling } from "./sampling.ts";
 
 export type Prompts = readonly string[] | readonly (readonly number[])[];
-
-/** One message of a conversation, in OpenAI's form. */
-export interface ClientMessage {
-  readonly role: string;
-  readonly content?: unknown;
-  readonly [field: string]: unknown;
-}
 
 /** What a chat has beside sampling. */
 export interface ChatExtras {

@@ -1,6 +1,6 @@
 /** What a client and its calls are told. */
 import type { ServerKind } from "./detect.ts";
-import type { ClientMessage } from "./openai-dialect.ts";
+import type { ClientMessage, ToolChoice } from "./message.ts";
 import type { RetryEvent } from "./retry.ts";
 import type { ClientSamplingParams } from "./sampling.ts";
 import type { Detokenize } from "./trl-dialect.ts";
@@ -33,13 +33,6 @@ export interface VLLMClientOptions {
   /** Default: the runtime's own, without its time limits. */
   readonly fetch?: typeof globalThis.fetch;
 }
-
-/** As OpenAI's: may, must or must not tools be called, or which one. */
-export type ToolChoice =
-  | "none"
-  | "auto"
-  | "required"
-  | { readonly type: "function"; readonly function: { readonly name: string } };
 
 /** What a chat may have beside sampling. */
 export interface ChatOptions {

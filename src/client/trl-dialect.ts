@@ -6,7 +6,8 @@ import type { ClientCandidate, Completion } from "./completion.ts";
 import { requireLegacyPath, type ServerFacts } from "./detect.ts";
 import { ServerError } from "./errors.ts";
 import { type Answer, sendJson } from "./http.ts";
-import type { ChatExtras, ClientMessage, GenerateCall, Prompts } from "./openai-dialect.ts";
+import type { ClientMessage } from "./message.ts";
+import type { ChatExtras, GenerateCall, Prompts } from "./openai-dialect.ts";
 import { SAMPLING } from "./retry.ts";
 
 /** Token ids → text; the library's tokenizers and transformers.js have one. */

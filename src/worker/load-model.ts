@@ -13,10 +13,11 @@ import { buildDecoderGraph, COS_TABLE, SIN_TABLE } from "./graph/decoder-graph.t
 import { toModelProto } from "./graph/onnx-proto.ts";
 import { toTensorParts, toWeightPlan, type WeightPlanEntry } from "./graph/weight-plan.ts";
 import { checkMemory } from "./memory-budget.ts";
-import { type ModelConfig, openModelConfig } from "./model-config.ts";
+import type { ModelConfig } from "./model-config.ts";
 import { showElsewhere } from "./native/assignments.ts";
 import { freeMemory, pinnedFloat32, toPinned } from "./native/memory.ts";
 import { type OrtTensor, openOnnxRuntime, type Provider } from "./native/onnxruntime.ts";
+import { openModelConfig } from "./open-model-config.ts";
 import { readEntry, toElements } from "./read-entry.ts";
 import { chooseHolding, type Quantize, readBlocks, roundMatrix } from "./read-matrix.ts";
 import { openTensorSource, type TensorSource } from "./read-weights.ts";

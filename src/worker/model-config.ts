@@ -3,7 +3,6 @@
  * Knows nothing of files' contents beyond that one, and nothing of graphs.
  */
 import { GatewayError, showValue } from "../errors.ts";
-import type { Files } from "../ports.ts";
 import {
   ARCHITECTURES,
   type Architecture,
@@ -44,8 +43,6 @@ export interface ModelConfig {
   readonly windows: readonly (number | null)[];
 }
 
-/** config.json files are a few KB; a larger one is not one. */
-const CONFIG_BYTES_LIMIT = 1024 * 1024;
 /** Above any published model; guards the sizes computed from these fields. */
 const LIMIT = { vocabulary: 2 ** 22, width: 2 ** 20, layers: 1024, heads: 4096, positions: 2 ** 24 };
 /** `sliding_window` and `max_window_layers` where config.json leaves them out (transformers 5.19). */
@@ -148,27 +145,4 @@ export function parseModelConfig(value: unknown): ModelConfig {
     queryKeyNorm: traits.queryKeyNorm,
     windows: toWindows(value, traits, layers),
   };
-}
-
-/**
- * Reads and parses `config.json` of a model directory.
- *
- * @throws GatewayError `not_found` without that file, `malformed_json`, and what `parseModelConfig` throws
- */
-export async function openModelConfig(files: Files, directory: string): Promise<ModelConfig> {
-  if ((await files.stat(directory))?.kind === "file") {
-    return await (await import("./gguf/checkpoint.ts")).openGgufConfig(files, directory);
-  }
-  const path = files.resolve(directory, "config.json");
-  if ((await files.stat(path))?.kind !== "file") {
-    throw new GatewayError("not_found", `${directory} is no Hugging Face model directory: it has no config.json.`);
-  }
-  const text = await files.readText(path, CONFIG_BYTES_LIMIT);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new GatewayError("malformed_json", `${path} is not JSON: ${String(cause)}.`, { cause });
-  }
-  return parseModelConfig(json);
 }

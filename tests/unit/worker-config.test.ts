@@ -8,7 +8,8 @@ import { ARCHITECTURES as SAID_BY_DOCTOR } from "../../src/cli/doctor-model.ts";
 import { type ErrorCode, GatewayError } from "../../src/errors.ts";
 import { createFiles } from "../../src/platform/shared/files.ts";
 import { ARCHITECTURES } from "../../src/worker/architectures.ts";
-import { openModelConfig, parseModelConfig } from "../../src/worker/model-config.ts";
+import { parseModelConfig } from "../../src/worker/model-config.ts";
+import { openModelConfig } from "../../src/worker/open-model-config.ts";
 import { toLongestContext, toRotaryTables } from "../../src/worker/rope.ts";
 import { parseRope } from "../../src/worker/rope-config.ts";
 

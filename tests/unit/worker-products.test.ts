@@ -8,8 +8,8 @@ import { toModelProto } from "../../src/worker/graph/onnx-proto.ts";
 import { toTensorParts } from "../../src/worker/graph/weight-plan.ts";
 import { KvCache } from "../../src/worker/kv-cache.ts";
 import { createRotaryTables, loadModel, readInitializers, toDecoderModel } from "../../src/worker/load-model.ts";
-import { openModelConfig } from "../../src/worker/model-config.ts";
 import { openOnnxRuntime } from "../../src/worker/native/onnxruntime.ts";
+import { openModelConfig } from "../../src/worker/open-model-config.ts";
 import { openTensorSource } from "../../src/worker/read-weights.ts";
 import { Decoder, SessionRunner } from "../../src/worker/session.ts";
 

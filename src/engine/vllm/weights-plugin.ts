@@ -10,7 +10,7 @@ import { sleep } from "../../lib/deadline.ts";
 import type { Clock } from "../../ports.ts";
 import type { WeightSet } from "../engine.ts";
 import type { Client } from "./client.ts";
-import type { WeightWay } from "./weights.ts";
+import type { WeightWay } from "./weight-way.ts";
 
 /** Name of the backend in --weight-transfer-config. */
 export const PLUGIN_BACKEND = "tidegate";

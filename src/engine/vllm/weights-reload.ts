@@ -10,7 +10,7 @@ import { GatewayError } from "../../errors.ts";
 import type { Files } from "../../ports.ts";
 import type { WeightSet } from "../engine.ts";
 import type { Client } from "./client.ts";
-import type { WeightWay } from "./weights.ts";
+import type { WeightWay } from "./weight-way.ts";
 
 /** A whole safetensors file that holds nothing: eight bytes of length, then `{}` padded to eight. */
 const NO_TENSORS = new Uint8Array([8, 0, 0, 0, 0, 0, 0, 0, ...new TextEncoder().encode("{}      ")]);

@@ -8,19 +8,11 @@
 import type { WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock, Files } from "../../ports.ts";
-import type { CallOptions, EngineControl, GuardedCallOptions, TensorSpec, WeightTarget } from "../engine.ts";
+import type { EngineControl, GuardedCallOptions, TensorSpec, WeightTarget } from "../engine.ts";
 import type { Client } from "./client.ts";
+import type { WeightWay } from "./weight-way.ts";
 import { createPluginWay, type OfferWeights, PLUGIN_BACKEND } from "./weights-plugin.ts";
 import { createReloadWay, REPACK_METHOD } from "./weights-reload.ts";
-
-/** How a server gets a set and loads it. */
-export interface WeightWay {
-  /** As `WeightTarget.stage`; nothing that serves is changed. */
-  readonly stage: WeightTarget["stage"];
-  /** Overwrites the weights, in place; the server is paused. */
-  load(id: string, version: WeightVersion, options: CallOptions): Promise<void>;
-  discard(id: string): Promise<void>;
-}
 
 /** What the target needs from the engine and from outside. */
 export interface VllmWeightsOptions {

@@ -8,10 +8,10 @@ import { GatewayError } from "../../errors.ts";
 import type { Replica } from "../../fleet/types.ts";
 import { orAborted } from "../../lib/deadline.ts";
 import type { TrainerCaller, TrainerOptions, TrainerResult } from "./api.ts";
+import type { Cargo } from "./cargo.ts";
 import { createFences, type Fences } from "./fences.ts";
 import { createLedger } from "./ledger.ts";
 import { reduceTrainer } from "./machine.ts";
-import type { RankShare } from "./ranks.ts";
 import { createTimers } from "./timers.ts";
 import {
   createTrainerState,
@@ -30,16 +30,6 @@ const UNDO_MS = 5000;
 /** Checking labels. Also what a finish may take beyond its deadline, which must stay under a second. */
 const VERIFY_MS = 3000;
 const LATE_VERIFY_MS = 500;
-
-/** What the present calls carry beside what the machine knows. */
-export interface Cargo {
-  join: Readonly<Record<string, unknown>>;
-  shares: readonly RankShare[];
-  checkpointFormat: boolean | undefined;
-  update: Readonly<Record<string, unknown>> | readonly unknown[];
-  version: WeightVersion;
-  label: string;
-}
 
 /** What the calls (`session.ts`) use. */
 export interface Conductor {

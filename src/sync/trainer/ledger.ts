@@ -8,7 +8,7 @@ import type { PauseMode, TransferIdentity } from "../../engine/engine.ts";
 import { toGatewayError } from "../../errors.ts";
 import type { ExternalSync } from "../types.ts";
 import type { TrainerCaller, TrainerOptions, TrainerResult } from "./api.ts";
-import type { Cargo } from "./conductor.ts";
+import type { Cargo } from "./cargo.ts";
 import type { TrainerEvent, TrainerFailure, TrainerState } from "./types.ts";
 import { toSyncState } from "./view.ts";
 

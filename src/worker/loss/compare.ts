@@ -90,7 +90,7 @@ export async function compareForms(options: {
     toDecoderModel(
       await loadModel({ files, directory, sets: [], device: "cpu", maxModelLen, quantize, onProgress: () => {} }),
     );
-  const { openModelConfig } = await import("../model-config.ts");
+  const { openModelConfig } = await import("../open-model-config.ts");
   const config = await openModelConfig(files, directory);
   const ids = all.slice(0, Math.min(TOKENS_LIMIT, config.maxPositions));
   if (ids.length < 2) throw new GatewayError("invalid_value", "A comparison needs at least two tokens of text.");

@@ -1,10 +1,17 @@
 /** Which lengths of an embedding a model was trained for: vLLM 0.32's `is_matryoshka` and `matryoshka_dimensions`. Pure. */
 import type { Pooling } from "../../contract/generation.ts";
 import { GatewayError } from "../../errors.ts";
-import type { ServedModel } from "./served-model.ts";
 
 /** What config.json says of shorter embeddings: none, any, or these. */
 export type Matryoshka = boolean | readonly number[];
+
+/** What of a model its embeddings depend on. */
+export interface EmbeddingModel {
+  /** Lengths of shorter embeddings; default none. */
+  readonly matryoshka?: Matryoshka;
+  /** Numbers of a hidden state. */
+  readonly hiddenSize: number;
+}
 
 /** Reads `matryoshka_dimensions` and `is_matryoshka` of config.json. */
 export function toMatryoshka(config: Readonly<Record<string, unknown>>): Matryoshka {
@@ -16,7 +23,7 @@ export function toMatryoshka(config: Readonly<Record<string, unknown>>): Matryos
 const refuse = (message: string): GatewayError => new GatewayError("invalid_value", message, { param: "dimensions" });
 
 /** Throws GatewayError `invalid_value` for a length that the model was not trained for. */
-export function checkDimensions({ dimensions }: Pooling, { matryoshka = false, hiddenSize }: ServedModel): void {
+export function checkDimensions({ dimensions }: Pooling, { matryoshka = false, hiddenSize }: EmbeddingModel): void {
   if (dimensions === undefined) return;
   if (matryoshka === false) {
     throw refuse(
