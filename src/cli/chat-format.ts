@@ -1,5 +1,6 @@
 /** `tidegate chat-format`: a chat format onto a model directory, on this machine; no gateway is needed. */
-import { ChatFormatRequest, type ChatFormatResult } from "../contract/control/chat-formats.ts";
+import { CHAT_FORMATS } from "../checkpoint/chat-format.ts";
+import { ChatFormatRequest, type ChatFormatResult, LARGEST_MULTIPLE } from "../contract/control/chat-formats.ts";
 import { GatewayError } from "../errors.ts";
 import { applyChatFormat } from "../platform/checkpoints.ts";
 import { EXIT } from "../platform/run.ts";
@@ -15,11 +16,13 @@ const OPTIONS: Options = {
   json: { help: "Print the result as JSON." },
 };
 
-/** A whole number; the bounds are the contract's. */
-function toInteger(name: string, value: unknown): number | undefined {
+/** A whole number within the contract's bounds. */
+function toInteger(name: string, value: unknown, least: number, most: number): number | undefined {
   if (value === undefined) return undefined;
-  if (!/^-?\d{1,15}$/.test(String(value))) throw new UsageError(`--${name} must be an integer, got "${value}"`);
-  return Number(value);
+  const number = Number(value);
+  if (/^-?\d{1,15}$/.test(String(value)) && number >= least && number <= most) return number;
+  const range = name === "seed" ? "" : ` from ${least} to ${most}`;
+  throw new UsageError(`--${name} must be an integer${range}, got "${value}"`);
 }
 
 /** Field of the request → option of the command. */
@@ -33,12 +36,16 @@ const OPTION_OF: Readonly<Record<string, string>> = {
 
 function toRequest(model: string, values: Readonly<Record<string, unknown>>): ChatFormatRequest {
   if (typeof values.out !== "string") throw new UsageError("--out is missing: the path of a new directory");
+  if (values.format !== undefined && !CHAT_FORMATS.some((name) => name === values.format)) {
+    throw new UsageError(`--format must be one of ${CHAT_FORMATS.join(", ")}, got "${values.format}"`);
+  }
   const parsed = ChatFormatRequest.safeParse({
     model,
     output: values.out,
     ...(values.format === undefined ? {} : { format: values.format }),
-    resize_to_multiple_of: toInteger("resize-to-multiple-of", values["resize-to-multiple-of"]) ?? null,
-    seed: toInteger("seed", values.seed) ?? 0,
+    resize_to_multiple_of:
+      toInteger("resize-to-multiple-of", values["resize-to-multiple-of"], 1, LARGEST_MULTIPLE) ?? null,
+    seed: toInteger("seed", values.seed, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER) ?? 0,
   });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -52,9 +52,9 @@ describe("tidegate chat-format", () => {
   for (const [args, message] of [
     [[], /DIR is missing/],
     [["x"], /--out is missing/],
-    [["x", "--out", "y", "--format", "alpaca"], /--format: /],
-    [["x", "--out", "y", "--resize-to-multiple-of", "0"], /--resize-to-multiple-of: /],
-    [["x", "--out", "y", "--resize-to-multiple-of", "64.0"], /must be an integer, got "64\.0"/],
+    [["x", "--out", "y", "--format", "alpaca"], /--format must be one of chatml, got "alpaca"/],
+    [["x", "--out", "y", "--resize-to-multiple-of", "0"], /--resize-to-multiple-of must be an integer from 1 to 65536, got "0"/],
+    [["x", "--out", "y", "--resize-to-multiple-of", "64.0"], /must be an integer from 1 to 65536, got "64\.0"/],
     [["x", "--out", "y", "--seed", "now"], /--seed must be an integer/],
     [["x", "--outt", "y"], /did you mean --out/],
   ] as const) {
