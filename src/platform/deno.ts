@@ -20,7 +20,7 @@ export const WORKER_PERMISSIONS = [
   "--no-prompt",
   "--allow-read",
   "--allow-sys=systemMemoryInfo,cpus",
-  "--allow-env=TIDEGATE_ONNXRUNTIME_DIR",
+  "--allow-env=TIDEGATE_ONNXRUNTIME_DIR,TMPDIR,TMP,TEMP",
   "--allow-ffi",
 ] as const;
 

@@ -7,7 +7,7 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fleet } from "../../src/contract/control/fleet.ts";
-import type { LeaseList } from "../../src/contract/control/generation-leases.ts";
+import type { GenerationLease } from "../../src/contract/control/generation-leases.ts";
 import {
   connectModel,
   createAccelerator,
@@ -51,7 +51,9 @@ describe(`${LEASES} generation leases of real workers`, { skip: elsewhere }, () 
   const tiers = async (): Promise<string> =>
     JSON.stringify((await fleet()).servers.map(({ state, residency }) => [state, residency?.bytes]));
   const active = async (): Promise<number> => {
-    const { body } = await json<LeaseList>(`${served.url}/api/generation-leases?limit=1000`);
+    const { body } = await json<{ generation_leases: GenerationLease[] }>(
+      `${served.url}/api/generation-leases?limit=1000`,
+    );
     return body.generation_leases.filter(({ state }) => state === "active").length;
   };
   const post = (body: object, signal?: AbortSignal): Promise<Response> =>

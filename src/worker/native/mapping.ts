@@ -62,6 +62,8 @@ function loadLibc() {
     munlock: call("munlock", "int", ["uint64", "uint64"]),
     mkostemp: call("mkostemp", "int", ["void *", "int"]),
     unlink: call("unlink", "int", ["void *"]),
+    open: call("open", "int", ["void *", "int"]),
+    read: call("read", "int64", ["int", "void *", "uint64"]),
     close: call("close", "int", ["int"]),
     pwrite: call("pwrite", "int64", ["int", "uint64", "uint64", "int64"]),
     pwriteFrom: call("pwrite", "int64", ["int", "void *", "uint64", "int64"]),
