@@ -53,7 +53,10 @@ describe("tidegate chat-format", () => {
     [[], /DIR is missing/],
     [["x"], /--out is missing/],
     [["x", "--out", "y", "--format", "alpaca"], /--format must be one of chatml, got "alpaca"/],
-    [["x", "--out", "y", "--resize-to-multiple-of", "0"], /--resize-to-multiple-of must be an integer from 1 to 65536, got "0"/],
+    [
+      ["x", "--out", "y", "--resize-to-multiple-of", "0"],
+      /--resize-to-multiple-of must be an integer from 1 to 65536, got "0"/,
+    ],
     [["x", "--out", "y", "--resize-to-multiple-of", "64.0"], /must be an integer from 1 to 65536, got "64\.0"/],
     [["x", "--out", "y", "--seed", "now"], /--seed must be an integer/],
     [["x", "--outt", "y"], /did you mean --out/],
