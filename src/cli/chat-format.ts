@@ -1,6 +1,10 @@
 /** `tidegate chat-format`: a chat format onto a model directory, on this machine; no gateway is needed. */
-import { CHAT_FORMATS } from "../checkpoint/chat-format.ts";
-import { ChatFormatRequest, type ChatFormatResult, LARGEST_MULTIPLE } from "../contract/control/chat-formats.ts";
+import {
+  ChatFormatRequest,
+  type ChatFormatResult,
+  FORMAT_NAMES,
+  LARGEST_MULTIPLE,
+} from "../contract/control/chat-formats.ts";
 import { GatewayError } from "../errors.ts";
 import { applyChatFormat } from "../platform/checkpoints.ts";
 import { EXIT } from "../platform/run.ts";
@@ -36,8 +40,8 @@ const OPTION_OF: Readonly<Record<string, string>> = {
 
 function toRequest(model: string, values: Readonly<Record<string, unknown>>): ChatFormatRequest {
   if (typeof values.out !== "string") throw new UsageError("--out is missing: the path of a new directory");
-  if (values.format !== undefined && !CHAT_FORMATS.some((name) => name === values.format)) {
-    throw new UsageError(`--format must be one of ${CHAT_FORMATS.join(", ")}, got "${values.format}"`);
+  if (values.format !== undefined && !FORMAT_NAMES.some((name) => name === values.format)) {
+    throw new UsageError(`--format must be one of ${FORMAT_NAMES.join(", ")}, got "${values.format}"`);
   }
   const parsed = ChatFormatRequest.safeParse({
     model,

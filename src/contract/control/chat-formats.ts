@@ -11,13 +11,17 @@ const Path = z
 /** A row of a large model takes 16 KiB; this many are a gigabyte of padding. */
 export const LARGEST_MULTIPLE = 65_536;
 
+/** The formats there are. */
+const FormatName = z.enum(["chatml"]);
+export const FORMAT_NAMES: readonly string[] = FormatName.options;
+
 export const ChatFormatRequest = z
   .strictObject({
     model: Path.meta({
       description: "Hugging Face model directory on the gateway's machine. Only read.",
       example: "/models/llama-base",
     }),
-    format: z.enum(["chatml"]).default("chatml"),
+    format: FormatName.default("chatml"),
     resize_to_multiple_of: z
       .number()
       .int()
