@@ -1,6 +1,7 @@
 /** Each rule finds the breach it is for, and leaves alone what is right. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { checkCircles } from "./circles.ts";
 import { checkDocstrings, examplesOf, toRunnable } from "./docstrings.ts";
 import { checkDefaultExports, checkFileSize, checkNames } from "./file-form.ts";
 import { checkGlobals } from "./globals.ts";
@@ -72,6 +73,23 @@ describe("form of files", () => {
         .length,
       0,
     );
+  });
+});
+
+describe("circles", () => {
+  test("finds files that import each other, by a third and by types alone too", () => {
+    const two = { "src/a.ts": 'import type { B } from "./b.ts";', "src/b.ts": 'export * from "./a.ts";' };
+    assert.match(checkCircles(files(two))[0]?.message ?? "", /src\/a\.ts → src\/b\.ts → src\/a\.ts/);
+    const three = {
+      "src/a.ts": 'import "./b.ts";',
+      "src/b.ts": 'import "./c.ts";',
+      "src/c.ts": 'await import("./a.ts");',
+    };
+    assert.equal(checkCircles(files(three)).length, 1);
+  });
+  test("leaves alone what two files share", () => {
+    const shared = { "src/a.ts": 'import "./b.ts"; import "./c.ts";', "src/b.ts": 'import "./c.ts";', "src/c.ts": "" };
+    assert.deepEqual(checkCircles(files(shared)), []);
   });
 });
 
