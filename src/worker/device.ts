@@ -39,12 +39,14 @@ const NAME: Readonly<Record<Provider, () => string>> = {
 };
 
 /**
- * @param probe why a provider cannot be had; null when it can
+ * @param probe why a provider cannot be had; null when it can. For `auto` only the files are looked for: starting a GPU's driver
+ *   would cost memory for nothing
  * @throws GatewayError `unsupported` with reason and mend
  */
 export function chooseDevice(
   asked: "auto" | "cpu" | "webgpu" | "cuda",
-  probe: (provider: Exclude<Provider, "cpu">) => string | null = (provider) => openOnnxRuntime().probe(provider),
+  probe: (provider: Exclude<Provider, "cpu">) => string | null = (provider) =>
+    asked === "auto" ? openOnnxRuntime().missing(provider) : openOnnxRuntime().probe(provider),
 ): ChosenDevice {
   const chosen = (provider: Provider, notes: readonly string[] = []): ChosenDevice => ({
     provider,
@@ -64,7 +66,7 @@ export function chooseDevice(
   const notes = OTHERS.map((provider) => {
     const reason = probe(provider);
     return reason === null
-      ? `${provider} is to be had with --device ${provider}; ${COPIES}`
+      ? `${provider} may be had with --device ${provider}; ${COPIES}`
       : `no ${provider}: ${reason}`;
   });
   return chosen("cpu", notes);

@@ -1,11 +1,12 @@
 /**
  * Where the ONNX Runtime library lies on this machine: in a directory that the environment names, else in the
- * onnxruntime-node package. Its provider libraries are looked for beside it. Finds files; loads nothing.
+ * onnxruntime-node package. Its provider libraries are looked for beside it. Finds files; keeps nothing loaded.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { arch, env, platform } from "node:process";
+import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
 
 /** File names by `process.platform`, as onnxruntime-node 1.30 ships them. */
@@ -30,7 +31,7 @@ function findIn(directory: string): string {
 export const ONNXRUNTIME_DIRECTORY = "TIDEGATE_ONNXRUNTIME_DIR";
 
 /** The file that must lie beside the library for CUDA, where CUDA is to be had at all. */
-export const CUDA_PROVIDER: Readonly<Record<string, string>> = {
+const CUDA_PROVIDER: Readonly<Record<string, string>> = {
   linux: "libonnxruntime_providers_cuda.so",
   win32: "onnxruntime_providers_cuda.dll",
 };
@@ -54,4 +55,27 @@ export function findOnnxRuntimeLibrary(): string {
     `The embedded engine has no ONNX Runtime library for ${platform} ${arch} (looked in ${directory}). ` +
       "It runs on Linux x64 and arm64, macOS arm64, Windows x64 and arm64.",
   );
+}
+
+/**
+ * Looks for the files that a provider needs; starts nothing. (Without libvulkan ONNX Runtime would write to standard error, and
+ * say no more than this.)
+ *
+ * @param path of the ONNX Runtime library
+ * @throws GatewayError `unsupported` with what is missing
+ */
+export function checkProviderFiles(provider: "cpu" | "webgpu" | "cuda", path: string): void {
+  if (provider === "webgpu" && platform === "linux") {
+    try {
+      koffi.load("libvulkan.so.1").unload();
+    } catch {
+      throw new GatewayError("unsupported", "libvulkan.so.1, through which WebGPU reaches the GPU, is not installed.");
+    }
+  }
+  if (provider !== "cuda") return;
+  const library = CUDA_PROVIDER[platform];
+  if (library === undefined) throw new GatewayError("unsupported", `CUDA is not to be had on ${platform}.`);
+  if (!existsSync(join(dirname(path), library))) {
+    throw new GatewayError("unsupported", `${library} is not in ${dirname(path)}.`);
+  }
 }

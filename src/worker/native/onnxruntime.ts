@@ -5,14 +5,12 @@
  *
  * Function slots: `struct OrtApi` of onnxruntime_c_api.h, append-only between versions, so version 23's order holds.
  */
-import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { platform } from "node:process";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
 import { type Assignments, RECORD_ASSIGNMENTS, readAssignments } from "./assignments.ts";
 import { settleKoffi } from "./koffi-settings.ts";
-import { CUDA_PROVIDER, findOnnxRuntimeLibrary } from "./library.ts";
+import { checkProviderFiles, findOnnxRuntimeLibrary } from "./library.ts";
 import type { Region } from "./mapping.ts";
 import { addressOf, pinnedBigInt64, pinnedPointers, pinnedString } from "./memory.ts";
 import { createSessionAllocator, type SessionAllocator } from "./session-allocator.ts";
@@ -173,16 +171,6 @@ function callAsync(native: NativeFunction, args: readonly unknown[]): Promise<Po
   });
 }
 
-/** Without it the library writes to standard error, and says no more than this. */
-function checkVulkan(): void {
-  if (platform !== "linux") return;
-  try {
-    koffi.load("libvulkan.so.1").unload();
-  } catch {
-    throw new GatewayError("unsupported", "libvulkan.so.1, through which WebGPU reaches the GPU, is not installed.");
-  }
-}
-
 /** ONNX Runtime, loaded once per process. */
 export class OnnxRuntime {
   readonly version: string;
@@ -254,17 +242,12 @@ export class OnnxRuntime {
   /** Adds a provider to the options of a session. Throws what it says when it cannot be had. */
   #append(settings: bigint, provider: Provider): void {
     const api = this.#api;
+    checkProviderFiles(provider, this.#path);
     if (provider === "webgpu") {
-      checkVulkan();
       const none = pinnedPointers(1);
       this.#check(api.appendProvider(settings, pinnedString("WebGPU"), none, none, 0));
     }
     if (provider !== "cuda") return;
-    const library = CUDA_PROVIDER[platform];
-    if (library === undefined) throw new GatewayError("unsupported", `CUDA is not to be had on ${platform}.`);
-    if (!existsSync(join(dirname(this.#path), library))) {
-      throw new GatewayError("unsupported", `${library} is not in ${dirname(this.#path)}.`);
-    }
     const options = this.#create(api.createCudaOptions(this.#out));
     try {
       this.#check(api.appendCuda(settings, options));
@@ -273,7 +256,17 @@ export class OnnxRuntime {
     }
   }
 
-  /** Why a provider cannot be had on this machine, in a sentence; null when it can. */
+  /** Which of a provider's files is missing, in a sentence; null when all are there, which is no promise that it can be had. */
+  missing(provider: Exclude<Provider, "cpu">): string | null {
+    try {
+      checkProviderFiles(provider, this.#path);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Why a provider cannot be had on this machine, in a sentence; null when it can. Starts its driver: tens of megabytes. */
   probe(provider: Exclude<Provider, "cpu">): string | null {
     const settings = this.#create(this.#api.createSessionOptions(this.#out));
     try {
