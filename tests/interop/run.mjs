@@ -1,5 +1,5 @@
 // The interop suite: real clients and a real vLLM against a running gateway. `npm run interop` (after `npm run interop:setup`).
-//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [webgpu] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured] [smol] [mixed]      default: all
+//   node tests/interop/run.mjs [checkpoint] [openai] [trl] [fuzz] [dashboard] [webgpu] [rendezvous] [trainer] [bridge] [vllm] [vllm-sync] [structured] [smol] [mixed] [store]      default: all
 // Last line: "N passed, N failed".
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -22,8 +22,8 @@ const wanted = (part) => parts.length === 0 || parts.includes(part);
 /** Random requests of the fuzz part. */
 const FUZZ_REQUESTS = Number(process.env.TIDEGATE_FUZZ_REQUESTS ?? 5000);
 
-// Needs no Python.
-const alone = parts.length > 0 && parts.every((part) => part === "structured");
+// These need no Python.
+const alone = parts.length > 0 && parts.every((part) => ["structured", "store"].includes(part));
 if (!alone && !existsSync(python)) {
   console.error(`Nothing at ${root}. Run tests/interop/setup.sh first, or point TIDEGATE_INTEROP at its folder.`);
   process.exit(2);
