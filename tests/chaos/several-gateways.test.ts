@@ -182,6 +182,7 @@ describe("two gateways over one store", () => {
     }
     for (const fake of fakes) fake.state.tokenDelayMs = 0;
     await traffic.stop();
+    assert.equal(traffic.statuses.get(504), undefined, "a server stayed paused");
     console.log(
       `${6 * ROUNDS} changes under traffic, ${traffic.answers} answers, ${JSON.stringify([...traffic.statuses])}`,
     );

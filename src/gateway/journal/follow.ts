@@ -58,8 +58,6 @@ interface Holding {
   readonly keys: ReadonlySet<string>;
   done: boolean;
   readonly life: AbortController;
-  /** Servers that this gateway has paused, to end its requests there. */
-  readonly paused: Set<string>;
 }
 
 /** Creates it; nothing is held. */
@@ -69,6 +67,8 @@ export function createFollower(options: FollowOptions): Follower {
   let holding: Holding | undefined;
   /** Servers whose note is being looked at: they serve when that is over. */
   const believing = new Map<string, symbol>();
+  /** Servers that this gateway has paused, to end its requests there; whoever changed them did not. */
+  const paused = new Set<string>();
   const tasks = new Set<Promise<void>>();
   const life = new AbortController();
   let publishing: Promise<void> = Promise.resolve();
@@ -96,10 +96,12 @@ export function createFollower(options: FollowOptions): Follower {
   /** Resolves when no request of ours runs on them any more; for `keep` they may go on. */
   async function letGo({ mode }: ActiveSync, held: Holding): Promise<void> {
     const { signal } = held.life;
+    // A resume that is still under way must not undo the pause of the sync that begins now.
+    await orAborted(Promise.all(tasks), signal);
     const mine = (): Replica[] => [...held.keys].flatMap((key) => byKey(key) ?? []);
     if (mode === "abort") {
       while (mine().some(({ inFlight }) => inFlight > 0)) {
-        for (const key of held.keys) held.paused.add(key);
+        for (const key of held.keys) paused.add(key);
         await Promise.allSettled(
           mine().map(({ engine }) => engine.control?.pause("abort", false, { signal }) ?? Promise.resolve()),
         );
@@ -125,9 +127,9 @@ export function createFollower(options: FollowOptions): Follower {
     holding =
       active === null
         ? undefined
-        : { id: active.id, keys: new Set(active.touched), done: false, life: new AbortController(), paused: new Set() };
+        : { id: active.id, keys: new Set(active.touched), done: false, life: new AbortController() };
     for (const key of before?.keys ?? []) {
-      if (holding?.keys.has(key) !== true) believe(key, before?.paused.has(key) === true);
+      if (holding?.keys.has(key) !== true) believe(key);
     }
     show();
     if (active !== null && holding !== undefined) {
@@ -139,15 +141,15 @@ export function createFollower(options: FollowOptions): Follower {
   }
 
   /** A sync that ended before it had paused the server itself does not resume it. */
-  function resume(replica: Replica): void {
+  async function resume(replica: Replica): Promise<void> {
     const limit = AbortSignal.any([life.signal, AbortSignal.timeout(RESUME_MS)]);
-    replica.engine.control?.resume({ signal: limit }).catch((error: unknown) => {
+    await replica.engine.control?.resume({ signal: limit }).catch((error: unknown) => {
       log.warn("server could not be resumed", { replica: replica.id, error });
     });
   }
 
   /** What is written down of a server is carried out when it is sure of whom it speaks. */
-  function believe(key: string, paused = false): void {
+  function believe(key: string): void {
     if (isOwn(key)) return;
     const turn = Symbol(key);
     believing.set(key, turn);
@@ -160,7 +162,7 @@ export function createFollower(options: FollowOptions): Follower {
       if (!isCurrent()) return;
       const note = head?.servers[key];
       if (replica !== undefined && note !== undefined) carryOut(replica, note, now);
-      if (replica !== undefined && paused && note?.fence === null) resume(replica);
+      if (replica !== undefined && paused.delete(key) && note?.fence === null) await resume(replica);
       believing.delete(key);
       show();
     };
