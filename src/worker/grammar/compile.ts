@@ -105,7 +105,7 @@ export function compileGrammar(outputs: StructuredOutputs): Grammar {
     if (grammar.productive[grammar.root.id] !== 1) {
       throw new GatewayError(
         "invalid_value",
-        "No finite text satisfies the constraint: it asks for itself again and again.",
+        "No finite text satisfies the constraint: it contradicts itself, or asks for itself again and again.",
       );
     }
     return grammar;
