@@ -30,22 +30,20 @@ const DENO_TEST_RIGHTS = [
   "--allow-ffi",
 ];
 
+/** Resolves when the command has ended: with whether it succeeded, and its exit code or signal in words. */
 function runToEnd([command, ...args]) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
     const hand = (signal) => child.kill(signal);
     process.on("SIGTERM", hand);
     process.on("SIGINT", hand);
-    const end = (ok) => {
+    const end = (ok, ending) => {
       process.off("SIGTERM", hand);
       process.off("SIGINT", hand);
-      resolve(ok);
+      resolve({ ok, ending });
     };
-    child.on("error", (error) => {
-      console.error(`${command}: ${error.message}`);
-      end(false);
-    });
-    child.on("exit", (code) => end(code === 0));
+    child.on("error", (error) => end(false, `could not start: ${error.message}`));
+    child.on("exit", (code, signal) => end(code === 0, signal === null ? `exit code ${code}` : `signal ${signal}`));
   });
 }
 
@@ -100,10 +98,11 @@ const onNode = (node, files, report) => [
 function runs(bun, selected) {
   if (selected.length > 0) return [{ name: "selected tests", files: selected, command: onBun, binary: bun }];
   const folders = readdirSync(at("tests"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const files = folders.filter(({ name }) => !APART.has(name)).flatMap(({ name }) => testFiles(`tests/${name}`));
+  const apart = folders.map(({ name }) => name).filter((name) => !APART.has(name));
   const runtime = testFiles("tests/runtime");
   return [
-    { name: "tests", files, command: onBun, binary: bun },
+    // A process for each folder: native code that ends one takes no other's results with it.
+    ...apart.map((name) => ({ name: `tests/${name}`, files: testFiles(`tests/${name}`), command: onBun, binary: bun })),
     { name: "runtime tests on Bun", files: runtime, command: onBun, binary: bun },
     { name: "runtime tests on Deno", files: runtime, command: onDeno, binary: findRuntime("deno") },
     { name: "runtime tests on Node", files: runtime, command: onNode, binary: findRuntime("node") },
@@ -115,10 +114,13 @@ async function runReported({ name, files, command, binary }, report) {
     console.log(`no binary for ${name} on this machine`);
     return { passed: 0, failed: 0, skipped: files.length };
   }
-  const ok = await runToEnd(command(binary, files, report));
+  const { ok, ending } = await runToEnd(command(binary, files, report));
   const counts = existsSync(report) ? countJunit(readFileSync(report, "utf8")) : { passed: 0, failed: 0, skipped: 0 };
   // A runner that fails without a failed test crashed, or could not load a file.
-  if (!ok && counts.failed === 0) counts.failed = 1;
+  if (!ok && counts.failed === 0) {
+    console.log(`${name}: ended with ${ending}${existsSync(report) ? "" : " and left no report"}`);
+    counts.failed = 1;
+  }
   if (ok && counts.passed + counts.skipped === 0) {
     console.log(`${name}: the report holds no test`);
     counts.failed = 1;
@@ -145,7 +147,7 @@ export async function runTests(selected) {
   };
   for (const { name, command } of selected.length > 0 ? [] : checks(bun)) {
     console.log(`\n── ${name}`);
-    const ok = await runToEnd(command);
+    const { ok } = await runToEnd(command);
     add(name, { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
   }
   const reports = mkdtempSync(join(tmpdir(), "tidegate-test-"));
