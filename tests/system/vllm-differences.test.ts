@@ -2,36 +2,24 @@
  * Every call that was recorded from a real vLLM 0.32, made again here, over an embedded replica with the very model of
  * the recording: the same status, the same JSON field by field, the same values where nothing is drawn at random.
  * Where we differ stands in tests/fixtures/vllm/differences.json with its reason; anything else fails, and so does an
- * entry that is no longer true.
+ * entry that is no longer true. Calls that depend on each other are in vllm-scenarios.test.ts.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { startHere } from "../runtime/start.ts";
-import { type Answer, compareAnswers, type Difference } from "../support/compare-answers.ts";
-
-interface Recorded {
-  readonly case: string;
-  readonly request: {
-    readonly method: string;
-    readonly path: string;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly body?: unknown;
-    readonly raw?: string;
-  };
-  readonly response: { readonly status: number; readonly type: string; readonly body?: unknown; readonly raw?: string };
-}
-
-/** Differences with one reason: in the cases named (a `*` stands for anything), at the paths named and below them. */
-interface Listed {
-  readonly cases: readonly string[];
-  readonly at: readonly string[];
-  readonly reason: string;
-}
-
-const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/vllm/${name}`, import.meta.url));
-const read = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf8")) as T;
+import { compareAnswers } from "../support/compare-answers.ts";
+import {
+  callAgain,
+  compareWithList,
+  type Found,
+  type ListedDifferences,
+  matches,
+  type Recorded,
+  readRecording,
+  recordedAnswer,
+  recordingPath,
+  toAnswer,
+} from "../support/recordings.ts";
 
 /** The folders of recordings, and what makes a server of ours like the one recorded. */
 const SETS: readonly { readonly file: string; readonly prefix: string; readonly flags: Record<string, unknown> }[] = [
@@ -39,35 +27,13 @@ const SETS: readonly { readonly file: string; readonly prefix: string; readonly 
   // TRL's client against a server with the flags that TRL asks for.
   { file: "recordings-trl.json", prefix: "trl/", flags: { maxLogprobs: -1, logprobsMode: "processed_logprobs" } },
   { file: "recordings-plain.json", prefix: "plain/", flags: { apiKey: ["secret-key"] } },
+  { file: "recordings-rl.json", prefix: "rl/", flags: {} },
+  { file: "recordings-lora.json", prefix: "lora/", flags: {} },
+  { file: "recordings-scaleout.json", prefix: "scaleout/", flags: {} },
 ];
-const LISTED = read<{ readonly differences: readonly Listed[] }>("differences.json").differences;
-
-const toPattern = (text: string): RegExp =>
-  new RegExp(`^${text.replaceAll(/[.+?^$()|[\]\\{}]/g, "\\$&").replaceAll("*", ".*")}$`);
-const matches = (pattern: string, text: string): boolean => toPattern(pattern).test(text);
-const covers = (at: string, path: string): boolean =>
-  matches(at, path) || toPattern(`${at}.*`).test(path) || toPattern(`${at}[]*`).test(path);
-
-async function answerTo(url: string, { request }: Recorded): Promise<Answer> {
-  const { body: given } = request;
-  const body = request.raw ?? (given === undefined ? undefined : JSON.stringify(given));
-  const response = await fetch(`${url}${request.path}`, {
-    method: request.method,
-    redirect: "manual",
-    headers: { ...request.headers },
-    ...(body === undefined || request.method === "GET" || request.method === "HEAD" ? {} : { body }),
-  });
-  return {
-    status: response.status,
-    type: response.headers.get("content-type") ?? "",
-    text: await response.text(),
-  };
-}
-
-function recordedAnswer({ response }: Recorded): Answer {
-  const { status, type, raw, body } = response;
-  return { status, type, text: raw ?? (typeof body === "string" ? body : JSON.stringify(body)) };
-}
+const LISTED = readRecording<ListedDifferences>("differences.json");
+const NOT_REPLAYED = LISTED.not_replayed.flatMap(({ cases }) => cases);
+const isReplayed = (name: string): boolean => !NOT_REPLAYED.some((pattern) => matches(pattern, name));
 
 /** Is the answer no work of chance? */
 function isExact({ request, response }: Recorded): boolean {
@@ -75,18 +41,17 @@ function isExact({ request, response }: Recorded): boolean {
   return temperature === undefined || temperature === 0 || response.status !== 200;
 }
 
-type Found = Difference & { readonly case: string };
-
 /** Makes every call of one folder, in its order: some change the state that others see. */
 async function compareSet({ file, prefix, flags }: (typeof SETS)[number], only = /./): Promise<Found[]> {
-  const started = await startHere({ model: fixture("tiny"), servedModelName: "tiny", ...flags });
+  const started = await startHere({ model: recordingPath("tiny"), servedModelName: "tiny", ...flags });
   try {
     const found: Found[] = [];
-    for (const recorded of read<readonly Recorded[]>(file)) {
-      if (!only.test(recorded.case)) continue;
-      const ours = await answerTo(started.url, recorded);
+    for (const recorded of readRecording<readonly Recorded[]>(file)) {
+      const name = `${prefix}${recorded.case}`;
+      if (!only.test(name) || !isReplayed(name)) continue;
+      const ours = await toAnswer(await callAgain(started.url, recorded.request));
       for (const difference of compareAnswers(recordedAnswer(recorded), ours, isExact(recorded))) {
-        found.push({ case: `${prefix}${recorded.case}`, ...difference });
+        found.push({ case: name, ...difference });
       }
     }
     return found;
@@ -105,26 +70,20 @@ describe("calls recorded from vLLM", () => {
   });
 
   test("differ only where it is listed, and every listed difference is there", async () => {
-    const used = new Set<string>();
-    const unlisted: Found[] = [];
-    for (const set of SETS) {
-      for (const difference of await compareSet(set)) {
-        let listed = false;
-        for (const [index, entry] of LISTED.entries()) {
-          const inCase = entry.cases.find((name) => matches(name, difference.case));
-          const at = entry.at.find((path) => covers(path, difference.at));
-          if (inCase === undefined || at === undefined) continue;
-          used.add(`${index} case ${inCase}`).add(`${index} at ${at}`);
-          listed = true;
-        }
-        if (!listed) unlisted.push(difference);
-      }
-    }
-    const gone = LISTED.flatMap(({ cases, at }, index) => [
-      ...cases.filter((name) => !used.has(`${index} case ${name}`)).map((name) => `entry ${index}: case ${name}`),
-      ...at.filter((path) => !used.has(`${index} at ${path}`)).map((path) => `entry ${index}: at ${path}`),
-    ]);
-    const lines = unlisted.map((one) => `${one.case}: ${one.at}: theirs ${one.theirs}, ours ${one.ours}`);
-    assert.deepEqual({ unlisted: lines, gone }, { unlisted: [], gone: [] });
+    const found: Found[] = [];
+    for (const set of SETS) found.push(...(await compareSet(set)));
+    assert.deepEqual(compareWithList(found, LISTED.differences), { unlisted: [], gone: [] });
+  });
+
+  test("are all made again, or the list says why not", () => {
+    const replayed = SETS.flatMap(({ file, prefix }) =>
+      readRecording<readonly Recorded[]>(file).map((recorded) => `${prefix === "" ? "dev/" : prefix}${recorded.case}`),
+    );
+    const scenarios = readRecording<readonly { readonly case: string }[]>("scenarios.json").map((one) => one.case);
+    const made = new Set([...replayed, ...scenarios].filter(isReplayed));
+    const recorded = readRecording<readonly string[]>("recorded.json");
+    const neither = recorded.filter((name) => !made.has(name) && isReplayed(name));
+    const unused = NOT_REPLAYED.filter((pattern) => !recorded.some((name) => matches(pattern, name)));
+    assert.deepEqual({ neither, unused }, { neither: [], unused: [] });
   });
 });
