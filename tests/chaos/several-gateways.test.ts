@@ -356,7 +356,14 @@ describe("two gateways over one store", () => {
         if (outcome?.status === 200 && outcome.body.state === "completed") {
           assert.ok(after.weight_version >= outcome.body.version, "a confirmed version was lost");
         }
-        const synced = await startSync(fronts[draw(2)]?.url ?? "", next(), 30);
+        // What one of them had put together may still name the sync that the outage ended, until that one clears it away.
+        const path = next();
+        const synced = await until(
+          "a sync after the outage",
+          () => startSync(fronts[draw(2)]?.url ?? "", path, 30),
+          ({ status }) => status !== 409,
+          10,
+        );
         assert.equal(synced.body.state, "completed", JSON.stringify(synced.body));
         await healthy();
         judge(traffic, `round ${round}`);
