@@ -62,9 +62,11 @@ def test_leaving_client_cancels_upstream(base_url):
 
 
 def test_pause_and_resume_reach_upstream(base_url):
-    assert requests.post(f"{base_url}/pause", timeout=30).json() == {"status": "paused"}
+    # vLLM's own field, and one result per server.
+    paused = requests.post(f"{base_url}/pause", timeout=30).json()
+    assert paused["status"] == "paused" and [one["id"] for one in paused["servers"]] == ["vllm-0"]
     assert requests.get(f"{UPSTREAM}/is_paused", timeout=10).json() == {"is_paused": True}
-    assert requests.post(f"{base_url}/resume", timeout=30).json() == {"status": "resumed"}
+    assert requests.post(f"{base_url}/resume", timeout=30).json()["status"] == "resumed"
     assert requests.get(f"{UPSTREAM}/is_paused", timeout=10).json() == {"is_paused": False}
 
 
