@@ -32,10 +32,17 @@ if (!alone && !existsSync(python)) {
 let passed = 0;
 let failed = 0;
 const started = [];
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  process.once(signal, async () => {
+    await Promise.all(started.map(stop));
+    process.exit(1);
+  });
+}
 
 function run(command, args, options = {}) {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: repository, stdio: ["ignore", "pipe", "inherit"], ...options });
+    started.push(child);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (bytes) => {
@@ -78,7 +85,7 @@ async function startGateway(port, args, environment) {
 }
 
 async function stop(child) {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
   await Promise.race([
     new Promise((done) => child.once("close", done)),
