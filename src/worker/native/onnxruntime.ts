@@ -5,7 +5,7 @@
  *
  * Function slots: `struct OrtApi` of onnxruntime_c_api.h, append-only between versions, so version 23's order holds.
  */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import koffi from "koffi";
 import { GatewayError } from "../../errors.ts";
 import { type Assignments, RECORD_ASSIGNMENTS, readAssignments } from "./assignments.ts";
