@@ -33,7 +33,7 @@ export function createCalls(conductor: Conductor): (plan: CallPlan, by: TrainerC
     const event = await prepare(by.signal);
     by.signal.throwIfAborted();
     const failure = await conductor.ask(event);
-    await conductor.settled();
+    await conductor.settled(by.signal);
     if (failure === null) return toResult();
     const { code, message, replica, upstream, phase } = failure;
     throw new GatewayError(code, message, {

@@ -45,8 +45,8 @@ export interface Conductor {
   expire(): void;
   /** Resolves when nothing is being closed or released any more. */
   idle(signal: AbortSignal): Promise<void>;
-  /** As `idle`, for a short while: an answer should not come before its servers serve again. */
-  settled(): Promise<void>;
+  /** As `idle`, until the call's deadline, or for a short while beyond it: an answer should not come before its servers serve again. */
+  settled(signal: AbortSignal): Promise<void>;
   /** Takes the place of a running sync. Throws what refuses one. */
   beginRecord(by: Omit<TrainerCaller, "signal">): Promise<void>;
   /** Nothing was begun after all. */
@@ -329,8 +329,10 @@ export function createConductor(options: TrainerOptions): Conductor {
     ask,
     expire,
     idle,
-    async settled() {
-      await Promise.race([settling, new Promise<void>((resolve) => clock.timer(LATE_VERIFY_MS, resolve))]);
+    async settled(signal) {
+      await orAborted(settling, signal).catch(() => undefined);
+      if (signal.aborted)
+        await Promise.race([settling, new Promise<void>((resolve) => clock.timer(LATE_VERIFY_MS, resolve))]);
     },
     beginRecord: (by) => ledger.begin(by, pausedBy ?? options.mode),
     dropRecord: () => ledger.end({ code: "client_closed", message: "The trainer left before the update began." }),
