@@ -5,6 +5,7 @@
 import { GatewayError, showValue } from "../errors.ts";
 import { isWideable } from "../tensor/half.ts";
 import type { WeightTensor } from "../tensor/weights.ts";
+import { EMBEDDING_OF } from "./known-models.ts";
 import type { JsonObject } from "./read-files.ts";
 
 /** Llama and most others, GPT-2 and its kin, BLOOM and Falcon, GPT-NeoX, InternLM, GPT. */
@@ -53,6 +54,20 @@ function checkShape({ name, kind, tensor }: VocabularyTensor, rows: number): voi
   if (!isWideable(dtype)) throw unsupported(`Tensor ${name} is ${dtype}; F32, F16 and BF16 can be resized.`, name);
 }
 
+/** What a model that brings its own code names its embedding is not known; for those any known name will do. */
+function checkModelType(config: JsonObject): string | undefined {
+  const { model_type: type, auto_map: own } = config;
+  if (record(own)?.AutoModelForCausalLM !== undefined) return undefined;
+  const name = typeof type === "string" ? EMBEDDING_OF.get(type) : undefined;
+  if (name !== undefined) return name;
+  throw new GatewayError(
+    "unsupported",
+    `model_type ${showValue(type ?? null)} (architectures ${showValue(config.architectures ?? null)}) in config.json is not a causal language model whose vocabulary can be resized. ` +
+      `Supported: ${[...EMBEDDING_OF.keys()].join(", ")}; any other that brings its own code (auto_map.AutoModelForCausalLM).`,
+    { param: "model_type" },
+  );
+}
+
 /**
  * Finds them.
  *
@@ -72,12 +87,19 @@ export function findVocabularyTensors(
   const all = [...tensors].flatMap(([name, tensor]) =>
     INPUT.test(name) || HEAD.test(name) ? [{ name, kind: kindOf(name), tensor }] : [],
   );
+  const wanted = checkModelType(config);
   const embeddings = all.filter(({ kind }) => kind === "embedding");
   const [embedding] = embeddings;
   if (embedding === undefined || embeddings.length > 1) {
     const found = embeddings.length === 0 ? "none" : embeddings.map(({ name }) => name).join(", ");
     throw unsupported(
       `The model (model_type ${model}) must have one token embedding whose name is known, found ${found}.`,
+    );
+  }
+  if (wanted !== undefined && !embedding.name.endsWith(`${wanted}.weight`)) {
+    throw unsupported(
+      `The model (model_type ${model}) must have its token embedding as ${wanted}.weight; these weights have ${embedding.name}, which is another architecture's.`,
+      embedding.name,
     );
   }
   const text = textConfigOf(config);

@@ -160,7 +160,7 @@ describe("forms of checkpoints", () => {
   test("a multimodal configuration is changed inside, and numbers keep their text", async () => {
     const { source, out } = await place();
     const text =
-      '{"model_type": "vl", "eps": 1e-05, "text_config": {"vocab_size": 10, "theta": 10000.0, "tie_word_embeddings": false}}';
+      '{"model_type": "qwen2_vl", "eps": 1e-05, "text_config": {"vocab_size": 10, "theta": 10000.0, "tie_word_embeddings": false}}';
     await writeFile(join(source, "config.json"), text);
     await convert(source, out);
     const written = await readFile(join(out, "config.json"), "utf8");
@@ -265,6 +265,18 @@ describe("refused, and nothing is changed", () => {
     ],
     ["an encoder-decoder", { config: { ...TINY_CONFIG, is_encoder_decoder: true } }, "unsupported", /encoder-decoder/],
     [
+      "a state-space model",
+      { config: { ...TINY_CONFIG, model_type: "mamba", architectures: ["MambaForCausalLM"] } },
+      "unsupported",
+      /model_type "mamba" \(architectures \["MambaForCausalLM"\]\).*Supported: .*llama/,
+    ],
+    [
+      "a configuration that is another architecture's",
+      { config: { ...TINY_CONFIG, model_type: "gpt2" } },
+      "unsupported",
+      /wte\.weight; these weights have model\.embed_tokens\.weight/,
+    ],
+    [
       "no embedding that is known",
       { weights: { "model.safetensors": { "words.weight": { shape: [10, 4] } } } },
       "unsupported",
@@ -272,13 +284,13 @@ describe("refused, and nothing is changed", () => {
     ],
     [
       "an untied head that is not stored",
-      { weights: { "model.safetensors": { "wte.weight": { shape: [10, 4] } } } },
+      { weights: { "model.safetensors": { "model.embed_tokens.weight": { shape: [10, 4] } } } },
       "weights_missing_tensor",
       /lm_head/,
     ],
     [
       "an embedding in eight bits",
-      { weights: { "model.safetensors": { "wte.weight": { dtype: "F8_E4M3", shape: [10, 4] } } } },
+      { weights: { "model.safetensors": { "model.embed_tokens.weight": { dtype: "F8_E4M3", shape: [10, 4] } } } },
       "unsupported",
       /F8_E4M3/,
     ],
