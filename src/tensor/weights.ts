@@ -136,6 +136,16 @@ export async function readHeader(reader: FileReader, limit?: number): Promise<Sa
   return parseSafetensorsHeader(await reader.read(0, LENGTH_BYTES + length), reader.size);
 }
 
+/** The refusals of a header, said of its file. */
+async function readHeaderOf(path: string, reader: FileReader): Promise<SafetensorsHeader> {
+  try {
+    return await readHeader(reader);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    throw new GatewayError(error.code, `${path}: ${error.message}`, { ...error.details, cause: error.cause });
+  }
+}
+
 /** Every tensor is where the index says, and the shards hold nothing else. */
 function checkIndex(index: ReadonlyMap<string, string>, tensors: ReadonlyMap<string, WeightTensor>): void {
   for (const [name, path] of index) {
@@ -180,7 +190,7 @@ export async function openWeights(files: Files, pathOrFiles: string | readonly s
     for (const path of located.files) {
       const reader = await openOne(files, path);
       readers.set(path, reader);
-      for (const entry of (await readHeader(reader)).tensors) {
+      for (const entry of (await readHeaderOf(path, reader)).tensors) {
         const other = entries.get(entry.name);
         if (other !== undefined) {
           throw new GatewayError(

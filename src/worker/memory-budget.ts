@@ -29,6 +29,8 @@ export interface MemoryPlan {
   readonly loading: number;
   /** Activations of a prompt's piece, logits of every running sequence. */
   readonly buffers: number;
+  /** Of the buffers, what each token of `positions` takes: attention over the whole context, the rotary tables. */
+  readonly bufferToken: number;
   /** KV cache of one token of one sequence. */
   readonly token: number;
   readonly positions: number;
@@ -61,17 +63,27 @@ export function planMemory(
     if (holding.kind === "rounded") scratch = Math.max(scratch, floats);
   }
   const { heads, intermediateSize, hiddenSize, vocabSize } = config;
-  const buffers =
-    FLOAT * PIECE * (heads * positions + 3 * intermediateSize + 6 * hiddenSize) + FLOAT * PIECE * vocabSize;
-  return { weights, loading: weights + packedTwice + scratch, buffers, token: slotBytes(config, 1), positions };
+  const bufferToken = FLOAT * (PIECE * heads + config.kernelHeadDim);
+  const buffers = FLOAT * PIECE * (3 * intermediateSize + 6 * hiddenSize + vocabSize) + bufferToken * positions;
+  const loading = weights + packedTwice + scratch;
+  return { weights, loading, buffers, bufferToken, token: slotBytes(config, 1), positions };
 }
 
 const show = (bytes: number): string =>
   bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** Bytes that a model with one sequence of so many tokens takes at its worst moment. */
-const leastBytes = ({ weights, loading, buffers, token }: MemoryPlan, positions: number): number =>
-  PROCESS_BYTES + Math.max(loading, weights + buffers + token * positions);
+const leastBytes = (plan: MemoryPlan, positions: number): number => {
+  const buffers = plan.buffers - plan.bufferToken * (plan.positions - positions);
+  return PROCESS_BYTES + Math.max(plan.loading, plan.weights + buffers + plan.token * positions);
+};
+
+/** The longest sequence that fits; 0 when none does. */
+function longestFitting(plan: MemoryPlan, available: number): number {
+  if (leastBytes(plan, 1) > available) return 0;
+  const rest = available - leastBytes({ ...plan, loading: 0 }, 0);
+  return Math.min(plan.positions, Math.floor(rest / (plan.token + plan.bufferToken)));
+}
 
 /**
  * Checks a plan and says how much the KV cache may take.
@@ -93,17 +105,19 @@ export function toKvBytes(
     return Math.floor(limits.budgetBytes === undefined ? Math.min(rest, availableKvBytes()) : rest);
   }
   const fits = [...smaller].filter(([, other]) => leastBytes(other, positions) <= available).map(([flag]) => flag);
-  const room = Math.floor((available - PROCESS_BYTES - weights - buffers) / token);
-  if (room >= 1 && leastBytes(plan, 0) <= available) fits.push(`--max-model-len ${Math.min(room, positions)}`);
-  const there =
-    limits.budgetBytes !== undefined && limits.budgetBytes <= free / limits.replicas
-      ? `--memory-budget allows ${show(available)}`
-      : `${show(free)} are free${limits.replicas > 1 ? ` for ${limits.replicas} replicas` : ""}`;
+  const room = longestFitting(plan, available);
+  if (room >= 1) fits.push(`--max-model-len ${room}`);
+  const narrow = limits.budgetBytes !== undefined && limits.budgetBytes <= free / limits.replicas;
+  const least = leastBytes(plan, positions);
+  if (narrow && least <= free / limits.replicas) fits.push(`--memory-budget ${Math.ceil(least / 2 ** 20)}MiB`);
+  const there = narrow
+    ? `--memory-budget allows ${show(available)}`
+    : `${show(free)} are free${limits.replicas > 1 ? ` for ${limits.replicas} replicas` : ""}`;
   throw new GatewayError(
     "limit_exceeded",
     `The model does not fit: weights ${show(weights)} (${show(loading)} while they are loaded), working buffers ` +
       `${show(buffers)}, KV cache ${show(token * positions)} for one sequence of ${positions} tokens, the process itself ` +
-      `${show(PROCESS_BYTES)}; ${there}. What would fit: ${fits.length === 0 ? "a smaller model, or more memory" : fits.join(", or ")}.`,
+      `${show(PROCESS_BYTES)}; ${there}. What would fit: ${fits.length === 0 ? `a smaller model, or more memory (${show(least * limits.replicas)})` : fits.join(", or ")}.`,
     { param: "memory_budget" },
   );
 }

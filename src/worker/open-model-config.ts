@@ -27,5 +27,10 @@ export async function openModelConfig(files: Files, directory: string): Promise<
   } catch (cause) {
     throw new GatewayError("malformed_json", `${path} is not JSON: ${String(cause)}.`, { cause });
   }
-  return parseModelConfig(json);
+  try {
+    return parseModelConfig(json);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    throw new GatewayError(error.code, error.message.replace(/^config\.json\b/, path), error.details);
+  }
 }

@@ -5,7 +5,6 @@
  */
 import type { WeightDigest } from "../contract/ids.ts";
 import type { TensorSpec, WeightSet } from "../engine/engine.ts";
-import { GatewayError, showValue } from "../errors.ts";
 import type { Files, Sha256 } from "../ports.ts";
 import { type DigestEntry, weightDigest } from "../tensor/digest.ts";
 import { type CodedValues, dequantize, unpackBlocks } from "../tensor/ggml-blocks.ts";
@@ -15,6 +14,7 @@ import { openWeights } from "../tensor/weights.ts";
 import { openGgufTensors, type TensorFiles } from "./gguf/tensors.ts";
 import type { TensorPart } from "./graph/weight-plan.ts";
 import { freeMemory } from "./native/memory.ts";
+import { missingTensor, nonFinite, otherHead, unexpectedTensor, wrongShape, wrongType } from "./weight-refusals.ts";
 
 /** Takes a tensor's values piece by piece; a Float32Array is one. */
 export interface ValueSink {
@@ -54,12 +54,6 @@ const isRotaryBuffer = (name: string) => name.endsWith(".rotary_emb.inv_freq");
 const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((size, axis) => size === b[axis]);
 
-const refuse = (
-  code: "weights_missing_tensor" | "weights_unexpected_tensor" | "weights_shape_mismatch" | "weights_dtype_mismatch",
-  tensor: string,
-  message: string,
-) => new GatewayError(code, message, { tensor });
-
 /** Lays the layers over each other: a set that is not partial replaces all before it. */
 async function openLayers(
   files: Files,
@@ -83,41 +77,62 @@ async function openLayers(
   }
 }
 
-function locate(opened: readonly TensorFiles[], parts: readonly TensorPart[], tied: boolean): Map<string, TensorFiles> {
+const HEAD = "lm_head.weight";
+const EMBEDDING = "model.embed_tokens.weight";
+
+interface Located {
+  readonly sources: ReadonlyMap<string, TensorFiles>;
+  /** A tied model whose own files hold the head as well (Qwen3-0.6B does): it must be the embedding. */
+  readonly doubledHead: boolean;
+}
+
+/** @param base the model's own files: only they are named in a refusal, and only they may hold a tied head */
+function locate(
+  opened: readonly TensorFiles[],
+  parts: readonly TensorPart[],
+  { tied, base, directory }: { tied: boolean; base: TensorFiles | null; directory: string },
+): Located {
   const expected = new Map(parts.map((part) => [part.name, part.shape]));
   const sources = new Map<string, TensorFiles>();
+  let doubledHead = false;
   for (const weights of opened) {
-    for (const [name, { dtype, shape }] of weights.tensors) {
+    for (const [name, { dtype, shape, file }] of weights.tensors) {
       if (isRotaryBuffer(name)) continue;
+      const place = weights === base ? (file ?? directory) : undefined;
+      if (tied && name === HEAD && weights === base) {
+        doubledHead = true;
+        continue;
+      }
       const wanted = expected.get(name);
-      if (wanted === undefined) {
-        const why = tied && name === "lm_head.weight" ? " (its embeddings are tied: the head is the embedding)" : "";
-        throw refuse("weights_unexpected_tensor", name, `Tensor ${showValue(name)} is not part of this model${why}.`);
-      }
-      if (!sameShape(shape, wanted)) {
-        throw refuse(
-          "weights_shape_mismatch",
-          name,
-          `Tensor ${name} must have shape ${showValue(wanted)} as the model's configuration says, got ${showValue(shape)}.`,
-        );
-      }
-      if (!isGgmlType(dtype)) {
-        throw refuse("weights_dtype_mismatch", name, `Tensor ${name} must be F32, F16 or BF16, got ${dtype}.`);
-      }
+      if (wanted === undefined) throw unexpectedTensor(name, place, tied);
+      if (!sameShape(shape, wanted)) throw wrongShape(name, place, shape, wanted);
+      if (!isGgmlType(dtype)) throw wrongType(name, place, dtype);
       sources.set(name, weights);
     }
   }
+  const only = opened.every((weights) => weights === base);
   for (const name of expected.keys()) {
-    if (!sources.has(name)) throw refuse("weights_missing_tensor", name, `Tensor ${name} is missing.`);
+    if (!sources.has(name)) throw missingTensor(name, only ? directory : undefined);
   }
-  return sources;
+  return { sources, doubledHead };
 }
 
-const nonFinite = (tensor: string): GatewayError =>
-  new GatewayError("weights_non_finite", `Tensor ${tensor} holds NaN or infinite values.`, { tensor });
+/** Index of the first NaN or infinity; −1 when there is none. */
+const findNonFinite = (values: Float32Array): number =>
+  allFinite(values) ? -1 : values.findIndex((value) => !Number.isFinite(value));
 
-function checkFinite(tensor: string, values: Float32Array): void {
-  if (!allFinite(values)) throw nonFinite(tensor);
+/** The bytes of both, side by side. */
+async function checkTiedHead(base: TensorFiles, directory: string, sha256: () => Sha256): Promise<void> {
+  const [head, embedding] = [base.tensors.get(HEAD), base.tensors.get(EMBEDDING)];
+  if (head === undefined || embedding === undefined) return;
+  const digestOf = async (name: string): Promise<string> => {
+    const hash = sha256();
+    for await (const bytes of base.chunks(name)) hash.update(bytes);
+    return hash.hex();
+  };
+  const alike = head.dtype === embedding.dtype && sameShape(head.shape, embedding.shape);
+  if (alike && (await digestOf(HEAD)) === (await digestOf(EMBEDDING))) return;
+  throw otherHead(HEAD, head.file ?? directory);
 }
 
 const toBlockType = (dtype: string): GgmlBlockType | null => (isBlockType(dtype) ? dtype : null);
@@ -150,13 +165,23 @@ export async function openTensorSource(options: {
   const { opened, base } = await openLayers(options.files, options.directory, options.sets);
   const close = async () => void (await Promise.all([base, ...opened].map((weights) => weights?.close())));
   try {
-    const sources = locate(opened, options.parts, options.tiedEmbeddings);
+    const { directory, sha256 } = options;
+    const { sources, doubledHead } = locate(opened, options.parts, { tied: options.tiedEmbeddings, base, directory });
+    if (doubledHead && base !== null) await checkTiedHead(base, directory, sha256);
     const entryOf = (name: string) => sources.get(name)!.tensors.get(name)!;
     const names = [...sources.keys()].sort();
     const hashed: DigestEntry[] = [];
+    const refuseNonFinite = (name: string, index: number, value: number): never => {
+      const { shape, file } = entryOf(name);
+      throw nonFinite(name, sources.get(name) === base ? (file ?? directory) : undefined, { index, value, shape });
+    };
+    const checkFinite = (name: string, values: Float32Array, first: number, group = 1): void => {
+      const index = findNonFinite(values);
+      if (index >= 0) refuseNonFinite(name, first + index * group, values[index]!);
+    };
     const eachPiece = async (name: string, visit: (type: GgmlType, bytes: Uint8Array) => void): Promise<number> => {
       const { dtype, shape, byteLength } = entryOf(name);
-      const hash = options.sha256();
+      const hash = sha256();
       for await (const bytes of sources.get(name)!.chunks(name)) {
         hash.update(bytes);
         visit(dtype as GgmlType, bytes);
@@ -179,12 +204,13 @@ export async function openTensorSource(options: {
         return await eachPiece(name, (type, bytes) => {
           if (order === undefined && target instanceof Float32Array && isWideable(type)) {
             const count = bytes.byteLength / (type === "F32" ? 4 : 2);
-            if (!widenFinite(type, bytes, target.subarray(done, done + count))) throw nonFinite(name);
+            const piece = target.subarray(done, done + count);
+            if (!widenFinite(type, bytes, piece)) checkFinite(name, piece, done);
             done += count;
             return;
           }
           const values = dequantize(type, bytes);
-          checkFinite(name, values);
+          checkFinite(name, values, done);
           if (order === undefined) target.set(values, done);
           else placeRows(values, target, { columns, from: done, order });
           done += values.length;
@@ -200,14 +226,14 @@ export async function openTensorSource(options: {
         let row = 0;
         return await eachPiece(name, (type, bytes) => {
           const values = unpackBlocks(type as GgmlBlockType, bytes);
-          checkFinite(name, values.scales);
-          if (values.minima !== null) checkFinite(name, values.minima);
           const first = row;
+          checkFinite(name, values.scales, first * columns, values.group);
+          if (values.minima !== null) checkFinite(name, values.minima, first * columns, values.group);
           place(values, (index) => order(first + index));
           row += values.codes.length / columns;
         });
       },
-      digest: () => weightDigest(hashed, options.sha256),
+      digest: () => weightDigest(hashed, sha256),
       close,
     };
   } catch (error) {

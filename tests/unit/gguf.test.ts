@@ -202,6 +202,26 @@ describe("headers that lie", () => {
       /rows of 100 elements; Q4_K/,
     );
     await refuses(open(toGgufBytes(withTensor({ shape: [2, 2, 2] }))), "weights_malformed", /shape \[2,2,2\]/);
+    // Two tensors that are alike trade places: nothing else would show it.
+    const [gate, up] = ["blk.0.ffn_gate.weight", "blk.0.ffn_up.weight"].map((name) =>
+      honest.tensors.findIndex((tensor) => tensor.name === name),
+    );
+    const sizes = honest.tensors.map(({ bytes }) => Math.ceil(bytes.length / 32) * 32);
+    const begin = (index: number) => sizes.slice(0, index).reduce((sum, size) => sum + size, 0);
+    const traded = honest.tensors.map((tensor, index) => ({
+      ...tensor,
+      offset: begin(index === gate ? up! : index === up ? gate! : index),
+    }));
+    await refuses(
+      open(toGgufBytes({ ...honest, tensors: traded })),
+      "weights_malformed",
+      /lies at \d+ of the data, \d+ was expected/,
+    );
+    await refuses(
+      open(Uint8Array.from([...toGgufBytes(honest), ...new Uint8Array(64)])),
+      "weights_malformed",
+      /\d+ bytes follow the last tensor/,
+    );
     await refuses(
       open(toGgufBytes(withTensor({ name: honest.tensors[0]!.name }))),
       "weights_duplicate_tensor",
@@ -232,6 +252,29 @@ describe("headers that lie", () => {
       "invalid_value",
       /head_count must be at least 1, got 0/,
     );
+    await refuses(
+      model({ "llama.attention.head_count": ["u32", 3] }),
+      "unsupported",
+      /llama\.embedding_length 128 is not supported; it must be a multiple of llama\.attention\.head_count \(3\)/,
+    );
+    for (const key of ["llama.attention.value_length", "llama.rope.dimension_count"]) {
+      await refuses(model({ [key]: ["u32", 16] }), "unsupported", /(value_length|dimension_count) 16 .* must be 32, /);
+    }
+    for (const name of ["bos", "eos", "eot", "eom"]) {
+      const key = `tokenizer.ggml.${name}_token_id`;
+      await refuses(model({ [key]: ["u32", 512] }), "invalid_value", /_token_id must be below 512, .* got 512/);
+    }
+    await refuses(model({ "split.count": ["u32", 3] }), "unsupported", /split\.count 3 .* --merge/);
+    await refuses(model({ "llama.rope.freq_base": ["f32", Number.NaN] }), "invalid_value", /finite number, got NaN/);
+    for (const value of [
+      ["u32", 12],
+      ["bool", true],
+      ["array", "u32", [32]],
+      ["string", "32"],
+      ["u32", 0],
+    ] as const) {
+      await refuses(model({ "general.alignment": value }), "weights_malformed", /general\.alignment must be a /);
+    }
     await refuses(model({ "tokenizer.ggml.model": ["string", "t5"] }), "unsupported", /"t5" .* supported: gpt2, llama/);
     await refuses(model({ "tokenizer.ggml.pre": ["string", "odd"] }), "unsupported", /"odd" .* supported: gpt-2/);
     await refuses(

@@ -59,7 +59,14 @@ describe("memory of the control group", () => {
       "/sys/fs/cgroup/memory.max": `${512 * MIB}`,
       "/sys/fs/cgroup/memory.current": `${40 * MIB}`,
     };
-    const plan = { weights: 500 * MIB, loading: 900 * MIB, buffers: 100 * MIB, token: MIB / 8, positions: 2048 };
+    const plan = {
+      weights: 500 * MIB,
+      loading: 900 * MIB,
+      buffers: 100 * MIB,
+      bufferToken: 0,
+      token: MIB / 8,
+      positions: 2048,
+    };
     const limits = { slots: 4, budgetBytes: undefined, replicas: 1 };
     assert.throws(
       () => toKvBytes(plan, limits, new Map(), read(tree)!.freeBytes),

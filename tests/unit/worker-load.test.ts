@@ -1,6 +1,6 @@
 /** What a model directory and weight sets must be to be served, and what is said when they are not. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -150,9 +150,66 @@ describe("loadModel", () => {
     await refuses(load({ sets: [partial] }), "weights_unexpected_tensor", /layers\.9/);
   });
 
-  test("a tied model refuses a head of its own, and says why", async () => {
-    const head = { ...tensors.find(({ name }) => name === "model.embed_tokens.weight")!, name: "lm_head.weight" };
+  const asDirectory = async (content: readonly TensorToWrite[]): Promise<string> => {
+    const path = join(directory, `model-${count++}`);
+    cpSync(BASE, path, { recursive: true });
+    const [file] = (await save(content, false)).files;
+    renameSync(file!, join(path, "model.safetensors"));
+    return path;
+  };
+
+  test("a tied model refuses a head that is sent, and says why; one in its own file must be the embedding", async () => {
+    const embedding = tensors.find(({ name }) => name === "model.embed_tokens.weight")!;
+    const head = { ...embedding, name: "lm_head.weight" };
     await refuses(load({ sets: [await save([...tensors, head], false)] }), "weights_unexpected_tensor", /tied/);
+    const doubled = await load({ directory: await asDirectory([...tensors, head]) });
+    const plain = await load();
+    assert.equal(doubled.digest, plain.digest);
+    assert.deepEqual(doubled.tensors, plain.tensors);
+    for (const each of [doubled, plain]) each.release();
+    const other = (embedding.data() as Uint8Array).slice();
+    other[0]! ^= 1;
+    await refuses(
+      load({ directory: await asDirectory([...tensors, { ...head, data: () => other }]) }),
+      "weights_unexpected_tensor",
+      /model\.safetensors: Tensor lm_head\.weight is not the embedding.*tie_word_embeddings: false/,
+    );
+  });
+
+  test("what a directory holds is refused with its path, and what to do", async () => {
+    const bytes = tensors.find(({ name }) => name === NAME)!.data() as Uint8Array;
+    const nan = bytes.slice();
+    nan.set([0xc0, 0x7f], 2 * (3 * 128 + 7));
+    const bad: [readonly TensorToWrite[], RegExp][] = [
+      [replaced(() => null), /^\S*model-\d+: Tensor \S+ is missing\. .*one and the same model\.$/],
+      [
+        replaced((tensor) => ({ ...tensor, shape: [128, 512] })),
+        /model\.safetensors: .* got \[128,512\]\. Take the config\.json/,
+      ],
+      [
+        replaced((tensor) => ({ ...tensor, dtype: "I16" })),
+        /model\.safetensors: .* must be F32, F16 or BF16, got I16\. Save/,
+      ],
+      [
+        replaced((tensor) => ({ ...tensor, data: () => nan })),
+        /model\.safetensors: .* the first is NaN at \[3,7\] of \[512,128\]\. Only finite/,
+      ],
+    ];
+    for (const [content, pattern] of bad) {
+      const error = await load({ directory: await asDirectory(content) }).then(
+        () => assert.fail("loaded"),
+        (thrown: unknown) => thrown,
+      );
+      assert.ok(error instanceof GatewayError);
+      assert.match(error.message, pattern);
+      assert.equal(error.details.tensor, NAME);
+    }
+    const cut = await asDirectory(tensors);
+    truncateSync(join(cut, "model.safetensors"), 1000);
+    await refuses(load({ directory: cut }), "weights_truncated", /^\S*model-\d+\/model\.safetensors: /);
+    const config = join(cut, "config.json");
+    writeFileSync(config, readFileSync(config, "utf8").replace("LlamaForCausalLM", "GemmaForCausalLM"));
+    await refuses(load({ directory: cut }), "unsupported", /^\S*model-\d+\/config\.json: architectures /);
   });
 
   test("device and context length are checked", async () => {

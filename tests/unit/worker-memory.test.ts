@@ -1,5 +1,8 @@
 /** Whether a model fits is said before it is loaded, with every part and what would fit. */
 import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parseConfig } from "../../src/config.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -8,10 +11,12 @@ import { loadModel } from "../../src/worker/load-model.ts";
 import { type MemoryPlan, toKvBytes } from "../../src/worker/memory-budget.ts";
 
 const MIB = 2 ** 20;
+const BASE = decodeURIComponent(new URL("../../models/tide-nano/base", import.meta.url).pathname);
 const PLAN: MemoryPlan = {
   weights: 500 * MIB,
   loading: 900 * MIB,
   buffers: 100 * MIB,
+  bufferToken: 0,
   token: MIB / 8,
   positions: 2048,
 };
@@ -41,11 +46,14 @@ describe("the memory budget", () => {
     );
     assert.match(message, /weights 500\.0 MiB \(900\.0 MiB while they are loaded\)/);
     assert.match(message, /256\.0 MiB for one sequence of 2048 tokens/);
-    assert.match(message, /--memory-budget allows 800\.0 MiB.*What would fit: --quantize int8\.$/);
+    assert.match(
+      message,
+      /--memory-budget allows 800\.0 MiB.*What would fit: --quantize int8, or --memory-budget 1028MiB\.$/,
+    );
     const free = refusal(() =>
       toKvBytes(PLAN, { slots: 4, budgetBytes: undefined, replicas: 2 }, new Map(), 1500 * MIB),
     );
-    assert.match(free, /1\.46 GiB are free for 2 replicas.*a smaller model, or more memory/);
+    assert.match(free, /1\.46 GiB are free for 2 replicas.*a smaller model, or more memory \(2\.01 GiB\)/);
   });
 
   test("a context that does not fit: the longest that does", () => {
@@ -56,13 +64,44 @@ describe("the memory budget", () => {
     assert.match(message, /--max-model-len 10560\.$/);
   });
 
+  test("buffers that grow with the context shrink with it: the longest that fits is found all the same", async () => {
+    const long = { ...PLAN, positions: 2 ** 20, buffers: 2 ** 20 * (MIB / 16), bufferToken: MIB / 16 };
+    const limits = { slots: 1, budgetBytes: 2048 * MIB, replicas: 1 };
+    const message = refusal(() => toKvBytes(long, limits, new Map(), 4096 * MIB));
+    const longest = Number(/What would fit: --max-model-len (\d+)\.$/.exec(message)?.[1]);
+    const at = (positions: number) => ({ ...long, positions, buffers: positions * long.bufferToken });
+    assert.ok(toKvBytes(at(longest), limits, new Map(), 4096 * MIB) >= longest * long.token);
+    refusal(() => toKvBytes(at(longest + 1), limits, new Map(), 4096 * MIB));
+  });
+
+  test("a real model of a very long context: what is advised is what starts", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "memory-"));
+    cpSync(BASE, directory, { recursive: true });
+    const config = JSON.parse(readFileSync(join(BASE, "config.json"), "utf8"));
+    writeFileSync(join(directory, "config.json"), JSON.stringify({ ...config, max_position_embeddings: 10_000_000 }));
+    const load = (maxModelLen: number | undefined) =>
+      loadModel({
+        ...{ files: createFiles(), directory, sets: [], device: "cpu", maxModelLen, onProgress: () => {} },
+        memory: { slots: 1, budgetBytes: 200 * MIB, replicas: 1 },
+      });
+    const message = await load(undefined).then(
+      () => "",
+      (error: unknown) => String(error),
+    );
+    const advised = Number(/What would fit: --max-model-len (\d+)/.exec(message)?.[1]);
+    assert.ok(advised > 1024, message);
+    const model = await load(advised);
+    assert.equal(model.maxModelLen, advised);
+    model.release();
+    rmSync(directory, { recursive: true });
+  });
+
   test("is checked before a byte of the weights is read", async () => {
-    const directory = decodeURIComponent(new URL("../../models/tide-nano/base", import.meta.url).pathname);
     const progress: number[] = [];
     const load = (budgetBytes: number) =>
       loadModel({
         files: createFiles(),
-        directory,
+        directory: BASE,
         sets: [],
         device: "cpu",
         maxModelLen: undefined,

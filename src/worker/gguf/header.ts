@@ -161,6 +161,53 @@ function toTensor(
   return { name, type, shape, offset, byteLength };
 }
 
+/** Where the file does not say: gguf.md. */
+const DEFAULT_ALIGNMENT = 32;
+/** What gguf.md asks of an alignment. */
+const ALIGNMENT_UNIT = 8;
+
+/** The parser takes anything that is no positive number for the default, or for 1. */
+function toAlignment(path: string, value: unknown): number {
+  if (value === undefined) return DEFAULT_ALIGNMENT;
+  const alignment = typeof value === "bigint" || typeof value === "number" ? Number(value) : Number.NaN;
+  if (alignment > 0 && alignment % ALIGNMENT_UNIT === 0) return alignment;
+  throw malformed(
+    path,
+    `general.alignment must be a multiple of ${ALIGNMENT_UNIT} above 0, got ${typeof value === "bigint" ? String(value) : showValue(value)}.`,
+  );
+}
+
+/**
+ * Each tensor begins where the one before ended, filled up to the alignment, and nothing follows the last: llama.cpp
+ * reads no other file (gguf.cpp), and an offset or an alignment that lies shows here, where two tensors are alike.
+ */
+function checkLayout(
+  path: string,
+  tensors: readonly GgufTensor[],
+  { start, size, alignment }: { readonly start: number; readonly size: number; readonly alignment: number },
+): void {
+  const align = (length: number) => Math.ceil(length / alignment) * alignment;
+  let expected = 0;
+  for (const { name, offset, byteLength } of tensors) {
+    if (offset - start !== expected) {
+      throw malformed(
+        path,
+        `tensor ${showValue(name)} lies at ${offset - start} of the data, ${expected} was expected: where the one before ends.`,
+        name,
+      );
+    }
+    expected += align(byteLength);
+  }
+  const last = tensors.at(-1);
+  const rest = size - (last === undefined ? start : last.offset + last.byteLength);
+  if (rest < alignment) return;
+  throw malformed(
+    path,
+    `${rest} bytes follow the last tensor; fewer than the alignment (${alignment}) may.`,
+    last?.name,
+  );
+}
+
 /** Two tensors over the same bytes are a lie of one of them. */
 function checkOverlap(path: string, tensors: readonly GgufTensor[]): void {
   const sorted = [...tensors].sort((a, b) => a.offset - b.offset);
@@ -187,7 +234,7 @@ export async function readGgufHeader(path: string, reader: FileReader): Promise<
   const data = {
     start: Number(tensorDataOffset),
     size: reader.size,
-    alignment: Number((metadata as Record<string, unknown>)["general.alignment"] ?? 32),
+    alignment: toAlignment(path, (metadata as Record<string, unknown>)["general.alignment"]),
   };
   const tensors = new Map<string, GgufTensor>();
   for (const info of tensorInfos) {
@@ -199,6 +246,7 @@ export async function readGgufHeader(path: string, reader: FileReader): Promise<
     tensors.set(info.name, toTensor(path, info, data));
   }
   checkOverlap(path, [...tensors.values()]);
+  checkLayout(path, [...tensors.values()], data);
   return { path, metadata: new Map(Object.entries(metadata as Record<string, MetadataValue>)), tensors };
 }
 

@@ -23,7 +23,8 @@ const isNumber = (value: MetadataValue): value is number => typeof value === "nu
 /** Reads the metadata of a header. */
 export function createMetadata({ path, metadata }: Pick<GgufHeader, "path" | "metadata">): Metadata {
   const refuse = (key: string, value: unknown, accepted: string): GatewayError => {
-    const shown = typeof value === "bigint" ? String(value) : showValue(value);
+    // JSON has no words for NaN and infinities.
+    const shown = typeof value === "bigint" || typeof value === "number" ? String(value) : showValue(value);
     return new GatewayError("invalid_value", `${path}: ${key} must be ${accepted}, got ${shown}.`, { param: key });
   };
   const typed = <T>(key: string, accepted: string, convert: (value: MetadataValue) => T | undefined): T | undefined => {

@@ -60,6 +60,52 @@ function toEndIds(metadata: Metadata): number[] {
   return [...new Set(ids.filter((id) => id !== undefined))];
 }
 
+const refuse = (
+  code: "unsupported" | "invalid_value",
+  { path }: Metadata,
+  key: string,
+  message: string,
+): GatewayError => new GatewayError(code, `${path}: ${key} ${message}.`, { param: key });
+
+/** Ids of tokens that the vocabulary does not have. */
+function checkTokenIds(metadata: Metadata, vocabSize: number | undefined): void {
+  if (vocabSize === undefined) return;
+  for (const name of ["bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id"]) {
+    const key = `tokenizer.ggml.${name}`;
+    const id = metadata.count(key);
+    if (id === undefined || id < vocabSize) continue;
+    throw refuse("invalid_value", metadata, key, `must be below ${vocabSize}, the number of tokens, got ${id}`);
+  }
+}
+
+/** The dimension of a head, as every key that speaks of it says. */
+function toHeadDim(metadata: Metadata, own: string, hidden: number, heads: number): number {
+  const count = (key: string) => metadata.count(`${own}.${key}`);
+  const given = count("attention.key_length");
+  if (given === undefined && hidden % heads !== 0) {
+    const key = `${own}.embedding_length`;
+    throw refuse(
+      "unsupported",
+      metadata,
+      key,
+      `${hidden} is not supported; it must be a multiple of ${own}.attention.head_count (${heads})`,
+    );
+  }
+  const headDim = given ?? hidden / heads;
+  for (const name of ["attention.value_length", "rope.dimension_count"]) {
+    const other = count(name);
+    if (other === undefined || other === headDim) continue;
+    const why = given === undefined ? "embedding_length / attention.head_count" : "attention.key_length";
+    throw refuse(
+      "unsupported",
+      metadata,
+      `${own}.${name}`,
+      `${other} is not supported; it must be ${headDim}, the dimension of a head (${why})`,
+    );
+  }
+  return headDim;
+}
+
 /** `generation_config.json`: the end tokens. */
 export function toGenerationJson(header: GgufHeader): Json {
   return { eos_token_id: toEndIds(createMetadata(header)) };
@@ -92,14 +138,25 @@ export function toConfigJson(header: GgufHeader): Json {
       param: `${own}.attention.head_count`,
     });
   }
-  const headDim = count("attention.key_length") ?? hidden / heads;
-  const turned = count("rope.dimension_count") ?? headDim;
+  const parts = metadata.count("split.count") ?? 1;
+  if (parts > 1) {
+    const mend = "put them together with llama.cpp's llama-gguf-split --merge";
+    throw refuse(
+      "unsupported",
+      metadata,
+      "split.count",
+      `${parts} is not supported: the model lies in ${parts} files; ${mend}`,
+    );
+  }
+  const headDim = toHeadDim(metadata, own, hidden, heads);
+  const vocabSize =
+    count("vocab_size") ?? metadata.texts("tokenizer.ggml.tokens")?.length ?? rowsOf(header, "token_embd.weight");
+  checkTokenIds(metadata, vocabSize);
   const window = count("attention.sliding_window") ?? 0;
   return {
     architectures: [name],
     model_type: own,
-    vocab_size:
-      count("vocab_size") ?? metadata.texts("tokenizer.ggml.tokens")?.length ?? rowsOf(header, "token_embd.weight"),
+    vocab_size: vocabSize,
     hidden_size: hidden,
     intermediate_size: required("feed_forward_length"),
     num_hidden_layers: required("block_count"),
@@ -117,7 +174,6 @@ export function toConfigJson(header: GgufHeader): Json {
     mlp_bias: header.tensors.has("blk.0.ffn_gate.bias"),
     bos_token_id: metadata.count("tokenizer.ggml.bos_token_id"),
     eos_token_id: toEndIds(metadata),
-    ...(turned === headDim ? {} : { partial_rotary_factor: turned / headDim }),
     ...(window > 0
       ? { sliding_window: window, use_sliding_window: true, max_window_layers: 0 }
       : { sliding_window: null }),

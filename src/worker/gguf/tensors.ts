@@ -11,7 +11,7 @@ import { toGgufArchitecture } from "./model-json.ts";
 export interface TensorFiles {
   readonly tensors: ReadonlyMap<
     string,
-    { readonly dtype: string; readonly shape: readonly number[]; readonly byteLength: number }
+    { readonly dtype: string; readonly shape: readonly number[]; readonly byteLength: number; readonly file?: string }
   >;
   /** All bytes of a tensor in order, in whole rows where rows are in another order than in the model. */
   chunks(name: string): AsyncIterable<Uint8Array>;

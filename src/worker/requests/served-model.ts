@@ -109,7 +109,10 @@ export async function openWords(
   }
   const checkpoint = await openAnyCheckpoint(files, directory);
   const tokenizer = createTokenizer(checkpoint.tokenizerJson, checkpoint.tokenizerConfig);
-  checkVocabulary(tokenizer, checkpoint.config.vocab_size);
+  checkVocabulary(tokenizer, checkpoint.config.vocab_size, {
+    path: directory,
+    tokenizerJson: checkpoint.tokenizerJson,
+  });
   const configured = toEndIds(checkpoint.generationConfig, checkpoint.config);
   const named = tokenizer.specialTokens.eos_token;
   const eosTokenId = (named === undefined ? undefined : tokenizer.tokenId(named)) ?? configured[0];
