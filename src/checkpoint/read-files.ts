@@ -102,7 +102,9 @@ export async function listWeights(files: Files, directory: string): Promise<stri
     }
   }
   if (names.length === 0) {
-    throw unreadable(`${directory} has no .safetensors file; other weight formats are not supported. Save the model as safetensors (transformers: model.save_pretrained(DIR)).`);
+    throw unreadable(
+      `${directory} has no .safetensors file; other weight formats are not supported. Save the model as safetensors (transformers: model.save_pretrained(DIR)).`,
+    );
   }
   const paths = names.map((name) => files.resolve(directory, name));
   for (const path of paths) {
