@@ -170,6 +170,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     timeoutMilliseconds: config.trainerTimeout * 1000,
     mode: config.trainerMode,
     leftOpen: journal.isLeftOpen,
+    resolve: ports.resolve,
   });
 
   const adapters = createAdapters({

@@ -119,6 +119,18 @@ export function createControl(
     return told.length === 0 ? otherwise : told.every(Boolean);
   }
 
+  /** Takes back what some servers did and others refused: a server that stays paused behind an open gate answers nobody. */
+  async function takeBack(call: Call<unknown>): Promise<void> {
+    const limit = new AbortController();
+    await Promise.all(
+      upstreams().map(({ engine }) =>
+        engine.control === undefined
+          ? undefined
+          : bounded(call, engine.control, limit.signal, FLAG_MS).catch(() => undefined),
+      ),
+    );
+  }
+
   const upstreams = (): Replica[] =>
     fleet.replicas().filter((replica) => hasWeightsOfItsOwn(replica) && skipReason(replica, guard) === null);
 
@@ -148,7 +160,10 @@ export function createControl(
         onPaused(true);
         return result;
       } catch (error) {
-        if (closed) open("pause");
+        if (closed) {
+          await takeBack((control, own) => control.resume({ signal: own }));
+          open("pause");
+        }
         throw error;
       }
     },
@@ -169,16 +184,33 @@ export function createControl(
     async sleep(level, signal, mode) {
       guard.refuseInWindow("/sleep");
       const closed = close("sleep");
+      const slept = new Set<EngineControl>();
+      // Level 2 drops the weights themselves: what wakes up holds nothing until the next update.
+      const forget = (): void => {
+        if (level < 2) return;
+        for (const { id, engine } of upstreams())
+          if (engine.control !== undefined && slept.has(engine.control)) fleet.setWeights(id, null, null);
+      };
       try {
         const result = await toAll<null>("sleep", signal, async (control, own) => {
-          await control.sleep(level, { signal: own, ...(mode === undefined ? {} : { mode }) });
+          slept.add(control);
+          try {
+            await control.sleep(level, { signal: own, ...(mode === undefined ? {} : { mode }) });
+          } catch (error) {
+            // It said no. Any other failure may be one of the answer alone.
+            if (["invalid_value", "unsupported"].includes(toGatewayError(error).code)) slept.delete(control);
+            throw error;
+          }
           return null;
         });
-        // Level 2 drops the weights themselves: what wakes up holds nothing until the next update.
-        if (level >= 2) for (const { id } of upstreams()) fleet.setWeights(id, null, null);
+        forget();
         return result;
       } catch (error) {
-        if (closed) open("sleep");
+        forget();
+        if (closed) {
+          await takeBack((control, own) => control.wakeUp(null, { signal: own }));
+          open("sleep");
+        }
         throw error;
       }
     },

@@ -11,7 +11,7 @@ import { type Rig, startRig, updateInfo } from "../support/trainer-rig.ts";
 describe("bad input", () => {
   let rig: Rig;
   before(async () => {
-    rig = await startRig([{ worldSize: 2 }, {}]);
+    rig = await startRig([{ worldSize: 2 }, {}], {}, { fetch, resolve: () => Promise.reject(new Error("ENOTFOUND")) });
   });
   after(() => rig.end());
 
@@ -92,6 +92,41 @@ describe("bad input", () => {
       "bad id",
       "/init_weight_transfer_engine",
       { init_info: { rank_offset: 1, world_size: 4, nccl_unique_id_b64: "AAAA" } },
+      400,
+      /128 bytes in standard base64/,
+    ],
+    [
+      "a block for documents",
+      "/init_weight_transfer_engine",
+      { init_info: { ...good, master_address: "192.0.2.7" } },
+      400,
+      /reserved block.*trainer's own address/,
+    ],
+    [
+      "a name that nobody knows",
+      "/init_weight_transfer_engine",
+      { init_info: { ...good, master_address: "trainer.invalid" } },
+      400,
+      /"trainer.invalid", and that name does not resolve. Send the trainer's IP address/,
+    ],
+    [
+      "packed as text",
+      "/init_weight_transfer_engine",
+      { init_info: { ...good, packed: "yes" } },
+      400,
+      /packed must be true or false/,
+    ],
+    [
+      "a buffer of nothing",
+      "/init_weight_transfer_engine",
+      { init_info: { ...good, packed: true, packed_buffer_size_bytes: 0 } },
+      400,
+      /packed_buffer_size_bytes must be an integer from 1/,
+    ],
+    [
+      "an id of 129 bytes",
+      "/init_weight_transfer_engine",
+      { init_info: { rank_offset: 1, world_size: 4, nccl_unique_id_b64: Buffer.alloc(129).toString("base64") } },
       400,
       /128 bytes in standard base64/,
     ],
@@ -217,6 +252,24 @@ describe("revisions", () => {
     });
   }
 
+  test("128 random bytes are a unique id for servers from 0.30 on, and reach every one of them", async () => {
+    const rig = await startRig([{ version: "0.30.0", worldSize: 2 }, { version: "0.32.0" }]);
+    // The fake finds its trainer by the address that stands in the id.
+    const { listenAsTrainer } = await import("../fakes/vllm/tcp-peer.ts");
+    const trainer = await listenAsTrainer(4);
+    const id = Buffer.alloc(128);
+    id.write(`127.0.0.1:${trainer.port}`);
+    const info = { nccl_unique_id_b64: id.toString("base64"), rank_offset: 1, world_size: 4 };
+    const answer = await rig.post("/init_weight_transfer_engine", { init_info: info });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.deepEqual(
+      rig.fakes.map(({ state }) => state.transfer.joins),
+      [[{ rankOffset: 1, worldSize: 4 }], [{ rankOffset: 3, worldSize: 4 }]],
+    );
+    await trainer.close();
+    await rig.end();
+  });
+
   test("a trainer of the time before 0.21 sends one update and nothing else", async () => {
     const rig = await startRig([{ version: "0.19.1" }, { version: "0.20.0" }]);
     const { trainer } = await rig.join();
@@ -248,6 +301,11 @@ describe("what a 500 of a weight call means", () => {
       "conflict",
     ],
     [wrap("finish_weight_update called without a matching start_weight_update."), "conflict"],
+    ["finish_weight_update called without a preceding start_weight_update.", "conflict"],
+    [
+      "start_weight_update called while a weight update is already in progress. Call finish_weight_update first.",
+      "conflict",
+    ],
     [wrap("start_weight_update must be called before update_weights."), "conflict"],
     [wrap("NCCL weight transfer not initialized. Call init_transfer_engine() first."), "conflict"],
     [wrap("Found no NVIDIA driver on your system."), "replica_failed"],

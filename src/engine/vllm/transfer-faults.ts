@@ -21,14 +21,9 @@ const CALLER = [
   "no draft model is configured",
 ];
 
-/** The calls came in a wrong order, or somebody else has a session open there. */
-const ORDER = [
-  "must be called before update_weights",
-  "update is already active",
-  "without a matching start_weight_update",
-  "not initialized. Call init_transfer_engine",
-  "during a weight update",
-];
+/** The calls came in a wrong order, or somebody else has a session open there: in 0.32's words, and as later builds put it. */
+const ORDER =
+  /must be called before update_weights|update (is|was) already (active|in progress)|without an? (matching|preceding) start_weight_update|not initialized. Call init_transfer_engine|during a weight update/i;
 
 /** vLLM's loaders about a name that the model does not have (model_executor/models/utils.py). */
 const UNKNOWN_TENSOR = /There is no module or parameter named ['"]([^'"]+)['"]/;
@@ -65,7 +60,7 @@ export function toTransferError(error: GatewayError, url: string, path: string):
     );
   }
   if (has(words, CALLER)) return new GatewayError("invalid_value", `${path} of ${url}: ${words}`, details);
-  if (has(words, ORDER)) {
+  if (ORDER.test(words)) {
     return new GatewayError("conflict", `${path} of ${url}, which is not where the gateway left it: ${words}`, details);
   }
   return new GatewayError("replica_failed", `${path} of ${url}: ${words}`, details);

@@ -3,7 +3,7 @@ import type { ReplicaId } from "../../contract/ids.ts";
 import type { PauseMode } from "../../engine/engine.ts";
 import type { FleetRegistry } from "../../fleet/types.ts";
 import type { Logger } from "../../observe/log.ts";
-import type { Clock, Random } from "../../ports.ts";
+import type { Clock, Ports, Random } from "../../ports.ts";
 import type { Syncs } from "../types.ts";
 
 /** Who calls, and until when. */
@@ -61,6 +61,8 @@ export interface TrainerOptions {
   readonly leftOpen?: (id: ReplicaId) => boolean;
   /** How long one call may take on the servers, and how long a trainer may be silent in an open update. */
   readonly timeoutMilliseconds: number;
+  /** Looks a trainer's host name up; absent where the runtime cannot. */
+  readonly resolve?: Ports["resolve"] | undefined;
   /** What happens to running generations when the trainer sends no pause. */
   readonly mode: PauseMode;
 }

@@ -8,8 +8,8 @@ export type JoinPlan =
   | { readonly kind: "group"; readonly rankOffset: number; readonly worldSize: number; readonly master: string | null }
   | { readonly kind: "plain" };
 
-/** 128 bytes in standard base64: 170 characters of data, two of padding. */
-const UNIQUE_ID = /^[A-Za-z0-9+/]{170}[AQgw]==$/;
+/** 128 bytes (NCCL_UNIQUE_ID_BYTES) in standard base64: 42 groups of four, and two bytes more as three characters and one of padding. */
+const UNIQUE_ID = /^[A-Za-z0-9+/]{170}[AEIMQUYcgkosw048]=$/;
 /** More tensors in one update than any model has; each costs a few hundred bytes of JSON. */
 const NAMES_LIMIT = 1_000_000;
 /** More dimensions than torch's own limit for named shapes would ever see. */
@@ -37,6 +37,9 @@ const integer = (fields: Fields, name: string, least: number, most: number): num
   throw invalidValue(param, value, `an integer from ${least} to ${most}`);
 };
 
+/** For documents and for the future: RFC 5737, RFC 1112 (240.0.0.0/4), RFC 3849, RFC 6666. */
+const RESERVED = [/^192\.0\.2\./, /^198\.51\.100\./, /^203\.0\.113\./, /^(24\d|25[0-5])\.\d/, /^2001:0?db8:/, /^100::/];
+
 /** Addresses at which no server can find a trainer. */
 function addressFault(address: string): string | null {
   const bare = address.replace(/^\[|\]$/g, "").toLowerCase();
@@ -46,6 +49,7 @@ function addressFault(address: string): string | null {
     return "it is a broadcast or multicast address";
   if (/^169\.254\./.test(bare) || /^fe[89ab][0-9a-f]:/.test(bare))
     return "it is a link-local address, which is routed nowhere";
+  if (RESERVED.some((range) => range.test(bare))) return "it is from a reserved block, which is routed nowhere";
   if (/[\s/@]|:\/\//.test(address)) return "it is no host name or IP address";
   return null;
 }
@@ -91,7 +95,7 @@ export function parseJoin(info: Fields): JoinPlan {
       throw invalidValue(
         "init_info.nccl_unique_id_b64",
         typeof id === "string" ? `${id.length} characters` : id,
-        "128 bytes in standard base64 (172 characters; not the URL-safe alphabet)",
+        "128 bytes in standard base64 (172 characters, the last one =; not the URL-safe alphabet)",
       );
     }
   } else {
@@ -105,8 +109,35 @@ export function parseJoin(info: Fields): JoinPlan {
     master = checkAddress(info.master_address);
     integer(info, "master_port", 1, 65_535);
   }
+  if (info.packed != null && typeof info.packed !== "boolean")
+    throw invalidValue("init_info.packed", info.packed, "true or false");
+  // 1 TiB is more than a broadcast can hold; each buffer is allocated whole on the device.
+  if (info.packed_buffer_size_bytes != null) integer(info, "packed_buffer_size_bytes", 1, 2 ** 40);
+  if (info.packed_num_buffers != null) integer(info, "packed_num_buffers", 1, 1024);
   const rankOffset = integer(info, "rank_offset", 1, RANK_LIMIT);
   return { kind: "group", rankOffset, worldSize: integer(info, "world_size", 2, 2 * RANK_LIMIT), master };
+}
+
+/** True for what a look-up says nothing about: an IPv4 or IPv6 address. */
+const isAddress = (host: string): boolean => /^\d+(\.\d+){3}$/.test(host) || host.includes(":");
+
+/**
+ * A name that nobody knows ends in a rendezvous that nobody comes to, minutes later. Throws `invalid_value`.
+ *
+ * @param resolve see `Ports.resolve`; without it nothing is checked.
+ */
+export async function checkName(
+  master: string | null,
+  resolve: ((name: string) => Promise<readonly string[]>) | undefined,
+): Promise<void> {
+  if (master === null || resolve === undefined || isAddress(master)) return;
+  const found = await resolve(master).catch(() => []);
+  if (found.length > 0) return;
+  throw new GatewayError(
+    "invalid_value",
+    `init_info.master_address is ${showValue(master)}, and that name does not resolve. Send the trainer's IP address in the servers' network.`,
+    { param: "init_info.master_address" },
+  );
 }
 
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1|\[::1\])$/i.test(host);

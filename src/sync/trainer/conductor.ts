@@ -21,7 +21,7 @@ import {
   type TrainerState,
 } from "./types.ts";
 import { judgeFinish } from "./verdict.ts";
-import { createWork, identify } from "./work.ts";
+import { createWork, forgetPrefixes, identify } from "./work.ts";
 
 /** After the first failure of a collective the others wait for a peer that never comes; their own errors get this long. */
 const GRACE_MS = 1000;
@@ -236,10 +236,13 @@ export function createConductor(options: TrainerOptions): Conductor {
       const target = fleet.replica(id)?.engine.transfer;
       const before = identities.get(id);
       const found = target === undefined ? Promise.resolve(undefined) : identify(clock, target, limit);
-      void found.then((identity) => {
+      void found.then(async (identity) => {
         const verdict = judgeFinish(before, identity, cargo.label);
-        if (verdict.ok !== false && identity !== undefined) identities.set(id, identity);
-        dispatch({ type: "verified", replica: id, ...verdict });
+        const replica = verdict.ok === false ? undefined : fleet.replica(id);
+        const kept = replica === undefined ? null : await forgetPrefixes(clock, replica, limit);
+        // What was not proved here leaves the old label as it was: by the new one a refit knows the finish again.
+        if (verdict.ok !== false && kept === null && identity !== undefined) identities.set(id, identity);
+        dispatch({ type: "verified", replica: id, ...(kept === null ? verdict : { ok: false, reason: kept }) });
       });
     }
   }

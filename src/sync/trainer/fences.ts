@@ -10,10 +10,12 @@ import type { Logger } from "../../observe/log.ts";
 import type { Clock, Timer } from "../../ports.ts";
 import type { Syncs } from "../types.ts";
 import type { TrainerEvent, TrainerState } from "./types.ts";
-import { identify } from "./work.ts";
+import { forgetPrefixes, identify } from "./work.ts";
 
 /** How often a fenced server is asked whether it answers again, or was restarted. */
 const WATCH_MS = 2000;
+/** Emptying a prefix cache is one step of the engine. */
+const FORGET_MS = 5000;
 
 const HELD = "A trainer writes its weights.";
 
@@ -206,6 +208,8 @@ export function createFences(options: FenceOptions): Fences {
         before?.label !== last.label &&
         last.version === published
       ) {
+        const kept = await forgetPrefixes(clock, replica, FORGET_MS);
+        if (kept !== null) throw conflict(`${kept}.`);
         identities.set(id, found);
         fleet.setWeights(id, last.version, null);
         return dispatch({ type: "refitted", replica: id });

@@ -7,7 +7,7 @@ import { orAborted } from "../../lib/deadline.ts";
 import { canonicalJson } from "../idempotency.ts";
 import type { TrainerOptions, TrainerResult, TrainerServerResult, TrainerSessions } from "./api.ts";
 import { createCalls } from "./calls.ts";
-import { checkReachable, parseJoin, parseUpdate, versionOfLabel } from "./checks.ts";
+import { checkName, checkReachable, parseJoin, parseUpdate, versionOfLabel } from "./checks.ts";
 import { createConductor } from "./conductor.ts";
 import { assignRanks } from "./ranks.ts";
 import { isWindowOpen } from "./types.ts";
@@ -196,6 +196,7 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
           async prepare(signal) {
             await refuseWhileSyncing();
             const plan = parseJoin(info);
+            await orAborted(checkName(plan.kind === "group" ? plan.master : null, options.resolve), signal);
             const replicas = participants();
             const ids = replicas.map(({ id }) => id);
             const servers = replicas.map(({ id, engine }) => ({ id, url: engine.url }));

@@ -6,7 +6,7 @@ import type { ReplicaId } from "../../contract/ids.ts";
 import type { PauseMode, TransferCall, TransferIdentity, TransferTarget } from "../../engine/engine.ts";
 import { GatewayError, toGatewayError } from "../../errors.ts";
 import type { FleetRegistry, Replica } from "../../fleet/types.ts";
-import { orAborted } from "../../lib/deadline.ts";
+import { orAborted, sleep } from "../../lib/deadline.ts";
 import type { Clock } from "../../ports.ts";
 import type { Ledger } from "./ledger.ts";
 import type { TrainerEvent, TrainerFailure } from "./types.ts";
@@ -15,6 +15,9 @@ import type { TrainerEvent, TrainerFailure } from "./types.ts";
 export const IDENTIFY_MS = 2000;
 /** Pausing and resuming take a few steps of the engine at most. */
 const RESUME_MS = 5000;
+/** A cache that is in use for a moment longer is asked for again: so often, so far apart. */
+const RESET_ROUNDS = 5;
+const RESET_MS = 100;
 
 /** Codes that a trainer would repeat blindly become the one that it does not. */
 const REPEATED = new Set(["internal", "upstream_failed", "no_replica", "draining"]);
@@ -62,6 +65,38 @@ export async function identify(
 ): Promise<TransferIdentity | undefined> {
   return within(clock, milliseconds, "GET /weight_info", null, (signal) => target.identify({ signal })).catch(
     () => undefined,
+  );
+}
+
+/**
+ * Empties its prefix cache; says why when that failed. Prefixes that were computed with the old weights answer nothing:
+ * the trainer's own pause may have kept them (`clear_cache=false`), and vLLM keeps them in some revisions when it
+ * freezes requests. Frozen requests compute theirs again.
+ */
+export async function forgetPrefixes(
+  clock: Pick<Clock, "timer">,
+  { engine }: Replica,
+  milliseconds: number,
+): Promise<string | null> {
+  const { control } = engine;
+  if (control === undefined) return null;
+  let why = "it kept its prefix cache of the old weights";
+  const reset = async (signal: AbortSignal): Promise<string | null> => {
+    for (let round = 0; round < RESET_ROUNDS; round += 1) {
+      try {
+        if (await control.resetPrefixCache(true, { signal })) return null;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const { code, message } = toGatewayError(thrown);
+        if (code === "unsupported") return null;
+        why = `its prefix cache of the old weights could not be emptied: ${message}`;
+      }
+      await sleep(clock, RESET_MS, signal);
+    }
+    return why;
+  };
+  return within(clock, milliseconds, "/reset_prefix_cache", null, reset).catch(
+    (thrown) => `its prefix cache of the old weights could not be emptied: ${toGatewayError(thrown).message}`,
   );
 }
 
@@ -151,12 +186,20 @@ export function createWork(options: WorkOptions): Work {
   async function close(replica: Replica, target: TransferTarget, signal: AbortSignal): Promise<void> {
     const tells = identities.get(replica.id)?.label != null;
     const label = tells ? `tidegate-undo-${newId().slice(0, 8)}` : null;
+    const finish = (): Promise<void> => target.send({ type: "finish", label }, { signal });
     try {
-      await target.send({ type: "finish", label }, { signal });
+      await finish();
     } catch (thrown) {
+      const { code, details } = toGatewayError(thrown);
       // Nothing is open there: that is what was wanted.
-      if (toGatewayError(thrown).code === "conflict") return;
-      throw thrown;
+      if (code === "conflict") return;
+      if (details.upstream === undefined) throw thrown;
+      // Each revision has words of its own for that. A start that is taken proves it in all of them, and its finish
+      // has a label to show.
+      await target.send({ type: "start" }, { signal }).catch(() => {
+        throw thrown;
+      });
+      await finish();
     }
     if (label === null) return;
     const found = await identify(clock, target);

@@ -1,0 +1,94 @@
+/** What a trainer's update leaves behind on the servers: closed sessions whatever their words, no old prefixes, no half pause. */
+import assert from "node:assert/strict";
+import { afterEach, describe, test } from "node:test";
+import { type Rig, startRig } from "../support/trainer-rig.ts";
+
+let rig: Rig | undefined;
+afterEach(async () => {
+  await rig?.end();
+  rig = undefined;
+});
+
+const targets = ({ fakes }: Rig, at: number): readonly string[] =>
+  fakes[at]!.state.seen.filter(({ method }) => method === "POST").map(({ target }) => target);
+
+/** A revision that says something else when there is nothing to finish. */
+const otherWords = async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
+  const response = await fetch(url, { ...init, redirect: "manual" });
+  if (response.status !== 500 || !String(url).endsWith("/finish_weight_update")) return response;
+  return Response.json({ error: { message: "No session.", type: "InternalServerError" } }, { status: 500 });
+};
+
+describe("closing what is open", () => {
+  test("a server that never began is made good by the next update, whatever it says to a finish", async () => {
+    rig = await startRig([{}, {}], {}, { fetch: otherWords });
+    const { trainer } = await rig.join();
+    rig.fakes[1]!.state.setFaults({ paths: ["/start_weight_update"], status: 500, count: 1 });
+    assert.equal((await rig.post("/start_weight_update", {})).status, 424);
+    const answers = await rig.sync(trainer, 1);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+      JSON.stringify(answers),
+    );
+    const fleet = await rig.get("/api/fleet");
+    assert.deepEqual(
+      fleet.servers.map(({ state, weight_version }) => [state, weight_version]),
+      [
+        ["ready", 1],
+        ["ready", 1],
+      ],
+    );
+  });
+});
+
+describe("prefixes of the old weights", () => {
+  for (const clear of [true, false]) {
+    test(`after the trainer's own pause with keep and clear_cache=${clear}`, async () => {
+      rig = await startRig([{}, {}]);
+      const { trainer } = await rig.join();
+      await rig.post(`/pause?mode=keep&clear_cache=${clear}`);
+      for (const { status } of await rig.sync(trainer, 1)) assert.equal(status, 200);
+      for (const at of [0, 1]) {
+        const seen = targets(rig, at);
+        assert.equal(seen.at(-1), "/reset_prefix_cache?reset_running_requests=true");
+        assert.equal(seen.at(-2), "/finish_weight_update");
+      }
+    });
+  }
+
+  test("a server that keeps them serves nobody", async () => {
+    rig = await startRig([{}, {}]);
+    const { trainer } = await rig.join();
+    rig.fakes[1]!.state.setFaults({ paths: ["/reset_prefix_cache"], status: 500 });
+    const finished = (await rig.sync(trainer, 1)).at(-1);
+    assert.equal(finished?.status, 424);
+    assert.match(finished?.body.error.message ?? "", /vllm-1.*prefix cache of the old weights/);
+    const fleet = await rig.get("/api/fleet");
+    assert.deepEqual(
+      fleet.servers.map(({ state }) => state),
+      ["ready", "quarantined"],
+    );
+    rig.fakes[1]!.state.setFaults({});
+    assert.equal((await rig.post("/api/servers/vllm-1/refit")).status, 200);
+    assert.equal(targets(rig, 1).includes("/reset_prefix_cache?reset_running_requests=true"), true);
+    assert.equal((await rig.ask()).version, "1");
+  });
+});
+
+describe("a pause that one server refuses", () => {
+  for (const [path, held] of [
+    ["/pause", "paused"],
+    ["/sleep", "sleeping"],
+  ] as const) {
+    test(`${path}: the others go on, and requests are answered`, async () => {
+      rig = await startRig([{}, {}]);
+      rig.fakes[1]!.state.setFaults({ paths: [path], status: 500 });
+      const answer = await rig.post(path);
+      assert.equal(answer.status, 424);
+      assert.match(answer.body.error.message, /vllm-1/);
+      assert.equal(rig.fakes[0]!.state[held], false);
+      for (let round = 0; round < 3; round += 1) assert.equal((await rig.ask()).status, 200);
+    });
+  }
+});
