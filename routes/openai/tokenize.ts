@@ -58,7 +58,7 @@ export const tokenize = defineRoute({
   handler: async (c) => {
     const { gateway, signal } = c.var;
     const { prompt, fields } = toPrompt(new Uint8Array(await c.req.raw.arrayBuffer()), gateway.config);
-    const found = await gateway.generation.tokenize(fields.model ?? undefined, prompt, signal);
+    const found = await gateway.generation.tokenize(fields.model || undefined, prompt, signal);
     return c.json(
       {
         count: found.tokenIds.length,
@@ -89,6 +89,6 @@ export const detokenize = defineRoute({
   handler: async (c) => {
     const { model, tokens } = await readBody(c, DetokenizeRequest);
     const { gateway, signal } = c.var;
-    return c.json({ prompt: await gateway.generation.detokenize(model ?? undefined, tokens, signal) }, 200);
+    return c.json({ prompt: await gateway.generation.detokenize(model || undefined, tokens, signal) }, 200);
   },
 });

@@ -4,10 +4,10 @@ import { NotReady, ServerLoad } from "../../src/contract/vllm/control.ts";
 import { defineRoute } from "../../src/http/define-route.ts";
 import { toNotReady } from "../../src/http/readiness.ts";
 
-const probe = (path: "/health" | "/ping", operationId: string, summary: string) =>
+const probe = (path: "/health" | "/ping", operationId: string, summary: string, method: "get" | "post" = "get") =>
   defineRoute({
     route: createRoute({
-      method: "get",
+      method,
       path,
       operationId,
       tags: ["vLLM"],
@@ -29,6 +29,8 @@ const probe = (path: "/health" | "/ping", operationId: string, summary: string) 
 
 export const health = probe("/health", "health", "Can the fleet serve?");
 export const ping = probe("/ping", "ping", "The same under SageMaker's name");
+
+export const pingPost = probe("/ping", "pingPost", "The same, as SageMaker may send it", "post");
 
 export const load = defineRoute({
   route: createRoute({

@@ -1,7 +1,7 @@
 /** vLLM's own routes, in document order. */
 import type { AnyRoute } from "../../src/http/define-route.ts";
 import { resetPrefixCache } from "./cache.ts";
-import { health, load, ping } from "./health.ts";
+import { health, load, ping, pingPost } from "./health.ts";
 import { loadLoraAdapter, unloadLoraAdapter } from "./lora.ts";
 import { abortRequests, isPaused, pause, resume } from "./pause.ts";
 import { getServerInfo, getWorldSize } from "./server.ts";
@@ -19,6 +19,7 @@ import {
 export const vllmRoutes: readonly AnyRoute[] = [
   health,
   ping,
+  pingPost,
   load,
   getWorldSize,
   getServerInfo,

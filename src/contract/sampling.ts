@@ -43,6 +43,11 @@ export interface SamplingParams {
   readonly n?: number | undefined;
   /** New tokens at most; undefined = up to the context end. */
   readonly maxTokens?: number | undefined;
+  /**
+   * The caller's name of `maxTokens`. With it more than the model's context is refused, as in vLLM's OpenAI routes;
+   * without it the output is cut where the context ends, as in `LLM.generate`.
+   */
+  readonly maxTokensField?: string;
   /** eos and stop tokens are masked before so many tokens exist; default 0. */
   readonly minTokens?: number | undefined;
   /** 0 = greedy; default 1. */

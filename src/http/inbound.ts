@@ -84,7 +84,8 @@ export function readCall(
     target: targetOf(c.req.raw.url),
     headers: c.req.raw.headers,
     body,
-    model: typeof model === "string" ? model : undefined,
+    // vLLM: an empty name is none.
+    model: typeof model === "string" && model !== "" ? model : undefined,
     stream: stream === true,
     ...(batch === undefined ? {} : { batch }),
     wishes: parseWishes(c.req.raw.headers),

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { GatewayError, invalidValue, malformedValue, showValue } from "../errors.ts";
 import type { AppEnv } from "./env.ts";
+import { loosen } from "./loosen.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -83,11 +84,15 @@ export function toValidationError(error: z.core.$ZodError, input: unknown, where
   return (malformed ? malformedValue : invalidValue)(param, value, accepted(issue));
 }
 
-/** Validates; throws GatewayError. */
+/** Validates, scalars as pydantic's lax mode takes them (`loosen.ts`); throws GatewayError. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, where?: string): T {
   const parsed = schema.safeParse(input);
-  if (!parsed.success) throw toValidationError(parsed.error, input, where);
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const loosened = loosen(input, parsed.error.issues);
+  if (loosened === undefined) throw toValidationError(parsed.error, input, where);
+  const again = schema.safeParse(loosened);
+  if (again.success) return again.data;
+  throw toValidationError(again.error, loosened, where);
 }
 
 /** Hook for `app.openapi(route, handler, validationHook)`: what zod-openapi refuses becomes a GatewayError. */

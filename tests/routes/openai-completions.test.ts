@@ -207,6 +207,7 @@ describe("POST /v1/completions on an embedded replica", () => {
     assert.deepEqual(request?.sampling, {
       n: 2,
       maxTokens: 4,
+      maxTokensField: "max_tokens",
       minTokens: 1,
       temperature: 0.5,
       topP: 0.9,

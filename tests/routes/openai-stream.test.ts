@@ -144,8 +144,25 @@ describe("streams of embedded replicas", () => {
     const chunks = (await readEvents(response)).slice(0, -1) as Chunk[];
     assert.deepEqual(
       chunks.map(({ choices: [choice] }) => choice?.text),
-      ["Q:", "A", ""],
+      ["Q:A", ""],
     );
+  });
+
+  test("begins an echoed stream with the prompt's logprobs, and shows no output where none was asked for", async () => {
+    const logprobs = [null, position(candidate(2, ":", -0.5, 1))];
+    const made = { logprobs: [position(candidate(3, "A", -1, 1))] };
+    const script = () => [promptEvent([1, 2], { text: "Q:", logprobs }), delta("A", [3], made), finish(), end()];
+    const { gateway } = createFakeGateway({ script });
+    const app = createRouteApp(openaiRoutes, gateway);
+    const read = async (more: object) => {
+      const asked = { prompt: "Q:", echo: true, stream: true, logprobs: 0, return_tokens_as_token_ids: true, ...more };
+      const [first] = (await readEvents(await app.post("/v1/completions", asked))) as Chunk[];
+      const { text, logprobs: shown, prompt_token_ids: ids } = { ...first?.choices[0] };
+      return { text, ids, numbers: (shown as { token_logprobs: unknown } | null)?.token_logprobs };
+    };
+    assert.deepEqual(await read({}), { text: "Q:A", ids: [1, 2], numbers: [null, -0.5, -1] });
+    assert.deepEqual(await read({ max_tokens: 0 }), { text: "Q:", ids: [1, 2], numbers: [null, -0.5] });
+    assert.deepEqual(await read({ return_token_ids: true }), { text: "A", ids: [1, 2], numbers: [null, -0.5, -1] });
   });
 
   test("says a late failure as an event, then [DONE]", async () => {

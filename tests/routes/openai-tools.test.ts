@@ -64,11 +64,11 @@ function setUp(text: string, config: Readonly<Record<string, unknown>> = CONFIG,
         .map((event) => (event as { choices: readonly [{ delta: Delta; finish_reason: string | null }] }).choices[0]);
       return { deltas: choices.map((choice) => choice.delta), reason: choices.at(-1)?.finish_reason };
     },
-    async refused(more: Record<string, unknown>): Promise<string> {
+    async refused(more: Record<string, unknown>, type = "BadRequestError"): Promise<string> {
       const response = await post(more);
       const body = (await response.json()) as { error: { message: string; type: string } };
       assert.equal(response.status, 400);
-      assert.equal(body.error.type, "BadRequestError");
+      assert.equal(body.error.type, type);
       return body.error.message;
     },
   };
@@ -248,8 +248,9 @@ describe("tool calls of embedded replicas", () => {
     assert.match(await named({ type: "function", function: {} }), /^Expected field `name` in `function` in/);
     assert.match(await named({ type: "function", function: { name: "" } }), /^Invalid `name` in `function`: `` in/);
     assert.match(await named({ type: "function", function: { name: "sub" } }), /does not match any of the specified/);
-    assert.match(await refused({ tools: [{ type: "function" }] }), /^tools\.0\.function must be an object with a name/);
-    assert.match(await refused({ tools: [{ type: "web" }] }), /^tools\.0\.type must be "function", got "web"/);
+    const malformed = (tool: unknown) => refused({ tools: [tool] }, "Bad Request");
+    assert.match(await malformed({ type: "function" }), /^tools\.0\.function must be an object with a name/);
+    assert.match(await malformed({ type: "web" }), /^tools\.0\.type must be "function", got "web"/);
     assert.match(
       await refused({
         tools: [ADD],

@@ -30,6 +30,12 @@ const SETS: readonly { readonly file: string; readonly prefix: string; readonly 
   { file: "recordings-rl.json", prefix: "rl/", flags: {} },
   { file: "recordings-lora.json", prefix: "lora/", flags: {} },
   { file: "recordings-scaleout.json", prefix: "scaleout/", flags: {} },
+  // What record.py did not ask: wrong types, bounds, combinations.
+  {
+    file: "recordings-more.json",
+    prefix: "more/",
+    flags: { enableAutoToolChoice: true, toolCallParser: "hermes", logprobsMode: "raw_logprobs" },
+  },
 ];
 const LISTED = readRecording<ListedDifferences>("differences.json");
 const NOT_REPLAYED = LISTED.not_replayed.flatMap(({ cases }) => cases);

@@ -18,6 +18,7 @@ export const ChatRequestMessage = z
   .looseObject({
     role: z.string().meta({ example: "user" }),
     content: z.union([z.string(), z.array(ContentPart)], { error: "a string or a list of content parts" }).nullish(),
+    tool_calls: z.array(z.looseObject({})).nullish(),
   })
   .meta({ id: "ChatRequestMessage" });
 export type ChatRequestMessage = z.infer<typeof ChatRequestMessage>;
@@ -68,6 +69,12 @@ export const ChatOptions = z.object({
   ...TemplateFields,
   documents: z.array(z.record(z.string(), z.string())).nullish().meta({ description: "For retrieval templates." }),
   ...TruncationFields,
+  include_reasoning: z.boolean().nullish().meta({ description: "Taken and not used: no reasoning is parsed." }),
+  echo: z.boolean().nullish().meta({ description: "Not supported." }),
+  mm_processor_kwargs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .meta({ description: "Taken and not used: models are text models." }),
   reasoning_effort: z.enum(EFFORTS).nullish().meta({ description: "A variable of the chat template." }),
 });
 export type ChatOptions = z.infer<typeof ChatOptions>;

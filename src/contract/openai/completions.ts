@@ -18,6 +18,7 @@ export const CompletionOptions = z.object({
     description: "Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one only, -1 = all.",
   }),
   echo: z.boolean().nullish(),
+  suffix: z.string().nullish().meta({ description: "Not supported." }),
   add_special_tokens: z.boolean().nullish().meta({ description: "Default true." }),
   ...TruncationFields,
 });

@@ -9,7 +9,21 @@ import { StructuredFields } from "./structured.ts";
 export const SAMPLES_LIMIT = 16_384;
 
 const about = (description: string) => ({ description });
-const tokenIds = z.array(z.number().int().min(0));
+/** Whether they are in the vocabulary is the engine's to say. */
+const tokenIds = z.array(z.number().int());
+
+/** Integers of 64 bits; JSON readers round those beyond 2^53, so that the upper bound itself is let in. */
+const int64 = (description?: string, least = -(2 ** 63)) =>
+  z
+    .number()
+    .refine((value) => Number.isInteger(value) && value >= least && value <= 2 ** 63, {
+      error: `an integer of 64 bits${least === -(2 ** 63) ? "" : `, at least ${least}`}`,
+    })
+    .nullish()
+    .meta({ type: ["integer", "null"], format: "int64", ...(description === undefined ? {} : { description }) });
+
+/** Each is looked for in every piece of text. vLLM takes 4 unless VLLM_MAX_STOP_STRINGS says otherwise. */
+const STOPS_LIMIT = 64;
 
 /** Requests share cached prefixes only with those of the same salt: who does not know it cannot find out by the time it takes. */
 export const CacheSalt = z
@@ -27,14 +41,19 @@ export const SamplingFields = {
   n: z.number().int().min(1).max(SAMPLES_LIMIT).nullish().meta(about("Samples per prompt; default 1.")),
   temperature: z.number().min(0).max(2).nullish().meta(about("0 = greedy. Default: the model's own, else 1.")),
   top_p: z.number().gt(0).max(1).nullish(),
-  top_k: z.number().int().min(-1).nullish().meta(about("0 or -1 = off.")),
+  top_k: z
+    .number()
+    .multipleOf(1)
+    .min(-1)
+    .nullish()
+    .meta({ ...about("0 or -1 = off."), type: ["integer", "null"] }),
   min_p: z.number().min(0).max(1).nullish(),
-  repetition_penalty: z.number().gt(0).max(2).nullish(),
+  repetition_penalty: z.number().gt(0).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  seed: z.number().int().nullish(),
+  seed: int64(),
   stop: z
-    .union([z.string(), z.array(z.string())])
+    .union([z.string(), z.array(z.string()).max(STOPS_LIMIT)], { error: `a string or up to ${STOPS_LIMIT} strings` })
     .nullish()
     .meta(about("Strings that end a sample.")),
   stop_token_ids: tokenIds.nullish(),
@@ -43,11 +62,11 @@ export const SamplingFields = {
   min_tokens: z.number().int().min(0).nullish(),
   skip_special_tokens: z.boolean().nullish().meta(about("Default true.")),
   logit_bias: z
-    .record(z.string().regex(/^\d{1,10}$/), z.number().min(-100).max(100))
+    .record(z.string(), z.number())
     .nullish()
-    .meta(about("Token id → added to its logit.")),
+    .meta(about("Token id → added to its logit, from -100 to 100 (what is beyond counts as the bound).")),
   allowed_token_ids: tokenIds.min(1).nullish(),
-  bad_words: z.array(z.string().min(1)).nullish(),
+  bad_words: z.array(z.string()).nullish(),
   ...StructuredFields,
   prompt_logprobs: z
     .number()
@@ -62,18 +81,21 @@ export const SamplingFields = {
     .object({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() })
     .nullish(),
   cache_salt: CacheSalt.nullish(),
-  request_id: z.string().min(1).max(256).nullish(),
+  request_id: z.string().max(256).nullish(),
+  priority: int64("Taken and not used: the order is fair."),
+  use_beam_search: z.boolean().nullish().meta(about("Not supported.")),
+  length_penalty: z.number().nullish().meta(about("Of beam search; not used.")),
+  spaces_between_special_tokens: z.boolean().nullish().meta(about("Only true.")),
+  kv_transfer_params: z.record(z.string(), z.unknown()).nullish().meta(about("Not supported.")),
+  vllm_xargs: z.record(z.string(), z.unknown()).nullish().meta(about("Not supported.")),
+  repetition_detection: z.record(z.string(), z.unknown()).nullish().meta(about("Not supported.")),
+  logprob_token_ids: tokenIds.nullish().meta(about("Not supported.")),
   user: z.string().nullish(),
 };
 
 /** How long prompts are cut; shared by every route that takes prompts. */
 export const TruncationFields = {
-  truncate_prompt_tokens: z
-    .number()
-    .int()
-    .min(-1)
-    .nullish()
-    .meta(about("Keep so many prompt tokens; -1 = as many as the context takes.")),
+  truncate_prompt_tokens: int64("Keep so many prompt tokens; -1 = as many as the context takes.", -1),
   truncation_side: z
     .enum(["left", "right"])
     .nullish()

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 const JsonSchemaFormat = z
   .looseObject({
-    name: z.string().nullish(),
+    name: z.string(),
     description: z.string().nullish(),
     schema: z.record(z.string(), z.unknown()).nullish().meta({ description: "The JSON schema." }),
     strict: z.boolean().nullish(),

@@ -4,7 +4,7 @@
  */
 import type { Prompt } from "../../contract/generation.ts";
 import type { ChatRequestMessage } from "../../contract/openai/chat.ts";
-import { GatewayError, invalidValue } from "../../errors.ts";
+import { GatewayError, invalidValue, malformedValue } from "../../errors.ts";
 import { parseExactJson } from "../exact-json.ts";
 import { toMessages } from "./to-messages.ts";
 import { toToolSchemas } from "./to-tools.ts";
@@ -75,6 +75,14 @@ function checkFlags(options: TemplateOptions): Pick<ChatPrompt, "addGenerationPr
   throw new GatewayError("invalid_value", message, { param: "continue_final_message" });
 }
 
+/** vLLM: only what an assistant or a function said may be nothing; leaving `content` out is another matter. */
+function checkContents(messages: readonly ChatRequestMessage[]): void {
+  for (const [index, { role, content }] of messages.entries()) {
+    if (content !== null || role === "assistant" || role === "function") continue;
+    throw malformedValue(`messages.${index}.content`, content, "a string or a list of content parts");
+  }
+}
+
 /** What the template sees. Reads validated options, or the same body with its numbers as they were written. */
 function toShown(options: TemplateOptions): Pick<ChatPrompt, "messages" | "tools" | "templateKwargs" | "documents"> {
   const { reasoning_effort: effort } = options;
@@ -104,6 +112,7 @@ function toShown(options: TemplateOptions): Pick<ChatPrompt, "messages" | "tools
  */
 export function toChatPrompt(options: TemplateOptions, trust: Trust, bytes: Uint8Array | undefined): ChatPrompt {
   const chatTemplate = chooseRequestTemplate(options.chat_template, options.chat_template_kwargs, trust);
+  checkContents(options.messages);
   const flags = checkFlags(options);
   const shown = toShown(options);
   const exactBody = bytes === undefined ? undefined : parseExactJson(bytes);

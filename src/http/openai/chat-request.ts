@@ -6,6 +6,7 @@ import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
 import { toChatPrompt } from "./chat-prompt.ts";
 import { checkOutputLogprobs } from "./check-logprobs.ts";
+import { checkEarly } from "./early-checks.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toCacheSalt } from "./to-cache-salt.ts";
 import { toSampling } from "./to-sampling.ts";
@@ -30,9 +31,11 @@ function checkTools({ tools }: ChatOptions): void {
 
 /** `bytes`: the body as it was sent, for the numbers in it. Throws GatewayError: types and ranges, features, messages, combinations. */
 export function parseChat(body: Record<string, unknown>, context: ParseContext, bytes?: Uint8Array): ParsedChat {
+  checkEarly(body, ["top_logprobs"]);
   const options = validate(ChatOptions, body);
-  refuseUnsupported(body);
-  if (body.echo === true) throw new GatewayError("unsupported", "echo is not supported for chat.", { param: "echo" });
+  refuseUnsupported({ ...body, ...options });
+  if (options.echo === true)
+    throw new GatewayError("unsupported", "echo is not supported for chat.", { param: "echo" });
   checkTools(options);
   const prompt = toChatPrompt(options, context, bytes);
   const wanted = options.logprobs === true;
@@ -50,7 +53,13 @@ export function parseChat(body: Record<string, unknown>, context: ParseContext, 
   );
   // Some models mark the tags around calls as special: they are text here, as in vLLM.
   const fields = plan === undefined ? options : { ...options, skip_special_tokens: false };
-  const sampling = toSampling(fields, { maxTokens, logprobs: wanted ? top : undefined, structuredOutputs });
+  const maxTokensField = (options.max_completion_tokens ?? null) === null ? "max_tokens" : "max_completion_tokens";
+  const sampling = toSampling(fields, {
+    maxTokens,
+    maxTokensField,
+    logprobs: wanted ? top : undefined,
+    structuredOutputs,
+  });
   return {
     request: {
       requestId: context.requestId,

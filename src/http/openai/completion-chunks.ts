@@ -1,14 +1,20 @@
 /** Chunks of a streamed completion, as vLLM 0.32 writes them. */
-import { type Detokenize, toEchoText } from "./echo.ts";
+import { type Detokenize, type Echo, toEcho } from "./echo.ts";
 import { toCompletionLogprobs } from "./logprobs.ts";
 import type { RenderOptions } from "./render-options.ts";
 import type { ChunkFields, ChunkWriter, DeltaEvent } from "./stream.ts";
 
-/** The first chunk of a sample carries its prompt's token ids when they were asked for. */
+/**
+ * The first chunk of a sample carries its prompt's token ids when they were asked for. With `echo` it carries them
+ * always, and begins with the prompt: text and logprobs.
+ */
 export function createCompletionChunks(options: RenderOptions, detokenize: Detokenize): ChunkWriter {
   const offsets = new Map<number, number>();
   /** Prompt token ids that a sample's next chunk will show. */
   const unseen = new Map<number, readonly number[]>();
+
+  /** What a sample's next chunk begins with. */
+  const echoes = new Map<number, Echo>();
 
   const choice = (index: number, fields: ChunkFields): ChunkFields => {
     const promptIds = unseen.get(index) ?? null;
@@ -29,10 +35,14 @@ export function createCompletionChunks(options: RenderOptions, detokenize: Detok
     };
   };
 
-  const shown = (event: DeltaEvent, index: number): ChunkFields => {
+  /** `event` undefined: there is only the prompt to show, if that. */
+  const shown = (event: DeltaEvent | undefined, index: number): ChunkFields => {
+    const echo = echoes.get(index);
+    echoes.delete(index);
     let logprobs: unknown = null;
-    if (options.logprobs !== undefined && event.logprobs !== undefined && event.logprobs.length > 0) {
-      const built = toCompletionLogprobs(event.logprobs, {
+    const positions = [...(echo?.positions ?? []), ...(event?.logprobs ?? [])];
+    if (options.logprobs !== undefined && positions.length > 0) {
+      const built = toCompletionLogprobs(positions, {
         top: options.logprobs,
         asIds: options.tokensAsIds,
         offset: offsets.get(index) ?? 0,
@@ -40,24 +50,26 @@ export function createCompletionChunks(options: RenderOptions, detokenize: Detok
       offsets.set(index, built.offset);
       logprobs = built.logprobs;
     }
-    return { text: event.text, logprobs, token_ids: options.tokenIds ? event.tokenIds : null };
+    const text = `${echo?.text ?? ""}${event?.text ?? ""}`;
+    return { text, logprobs, token_ids: options.tokenIds ? (event?.tokenIds ?? []) : null };
   };
 
   return {
     async opened(event) {
       const first = event.prompt * options.samples;
       const indexes = Array.from({ length: options.samples }, (_, sample) => first + sample);
-      if (options.tokenIds) for (const index of indexes) unseen.set(index, event.tokenIds);
+      if (options.tokenIds || options.echo) for (const index of indexes) unseen.set(index, event.tokenIds);
       if (!options.echo) return [];
-      const text = await toEchoText(event, detokenize);
-      return indexes.map((index) => ({ index, fields: choice(index, { text }) }));
+      const echo = await toEcho(event, detokenize, options);
+      for (const index of indexes) echoes.set(index, echo);
+      return [];
     },
     delta(event, index) {
       return options.hideOutput ? undefined : choice(index, shown(event, index));
     },
     finish(event, index, last) {
       return choice(index, {
-        ...(last === undefined || options.hideOutput ? {} : shown(last, index)),
+        ...shown(options.hideOutput ? undefined : last, index),
         finish_reason: event.reason,
         stop_reason: event.stopReason,
       });

@@ -5,6 +5,7 @@ import { invalidValue } from "../../errors.ts";
 import { checkTokenBudget } from "../limits.ts";
 import { validate } from "../validation.ts";
 import { checkOutputLogprobs } from "./check-logprobs.ts";
+import { checkEarly } from "./early-checks.ts";
 import type { ParseContext, RenderOptions } from "./render-options.ts";
 import { toCacheSalt } from "./to-cache-salt.ts";
 import { toPrompts } from "./to-prompts.ts";
@@ -23,8 +24,9 @@ export interface ParsedCompletion extends RenderOptions {
 /** Throws GatewayError in the order in which vLLM would complain: types and ranges, features, prompt, combinations. */
 export function parseCompletion(body: Record<string, unknown>, context: ParseContext): ParsedCompletion {
   const { prompt: _prompt, ...rest } = body;
+  checkEarly(body, ["logprobs"]);
   const options = validate(CompletionOptions, rest);
-  refuseUnsupported(body);
+  refuseUnsupported({ ...rest, ...options });
   const echo = options.echo === true;
   const prompts = toPrompts(body.prompt, {
     addSpecialTokens: options.add_special_tokens ?? true,
@@ -33,14 +35,16 @@ export function parseCompletion(body: Record<string, unknown>, context: ParseCon
   if (maxTokens === 0 && !echo) throw invalidValue("max_tokens", 0, "at least 1 (0 only together with echo)");
   const logprobs = options.logprobs ?? undefined;
   const shownLogprobs = checkOutputLogprobs(logprobs, "logprobs", context.maxLogprobs);
-  if (echo && logprobs !== undefined && options.stream === true) {
-    throw invalidValue("echo", true, "left out when both stream and logprobs are given");
-  }
   const samples = options.n ?? 1;
   checkTokenBudget({ prompts: prompts.length, samples, maxTokens }, context);
   // One token is always made, and with max_tokens 0 counted but not shown: so does vLLM.
   const structuredOutputs = toStructuredOutputs(options, "completion");
-  const sampling = toSampling(options, { maxTokens: Math.max(maxTokens, 1), logprobs, structuredOutputs });
+  const sampling = toSampling(options, {
+    maxTokens: Math.max(maxTokens, 1),
+    maxTokensField: "max_tokens",
+    logprobs,
+    structuredOutputs,
+  });
   const truncate = toTruncation(options);
   const promptLogprobs = sampling.promptLogprobs ?? (echo ? logprobs : undefined);
   return {

@@ -11,14 +11,16 @@ export interface Echo {
   readonly positions: readonly EchoPosition[];
 }
 
-/** Text as sent, or the tokens' own text for token-id prompts. */
-export async function toEchoText(prompt: PromptEvent, detokenize: Detokenize): Promise<string> {
-  return prompt.text ?? (await detokenize(prompt.tokenIds));
-}
-
-/** Text and positions of one prompt. */
-export async function toEcho(prompt: PromptEvent, detokenize: Detokenize): Promise<Echo> {
-  const text = await toEchoText(prompt, detokenize);
+/**
+ * Text and positions of one prompt. The text is what was sent, or the tokens' own for token ids; where the answer
+ * carries token ids there is none, as in vLLM: the prompt is in `prompt_token_ids`.
+ */
+export async function toEcho(
+  prompt: PromptEvent,
+  detokenize: Detokenize,
+  { tokenIds }: { readonly tokenIds: boolean },
+): Promise<Echo> {
+  const text = tokenIds ? "" : (prompt.text ?? (await detokenize(prompt.tokenIds)));
   if (prompt.logprobs === undefined) return { text, positions: [] };
   const positions = await Promise.all(
     prompt.logprobs.map(async (entry, index): Promise<EchoPosition> => {

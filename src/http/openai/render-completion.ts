@@ -56,7 +56,9 @@ export async function renderCompletion(
   stamp: Stamp,
   detokenize: Detokenize,
 ): Promise<string> {
-  const echoes = options.echo ? await Promise.all(answer.prompts.map((prompt) => toEcho(prompt, detokenize))) : [];
+  const echoes = options.echo
+    ? await Promise.all(answer.prompts.map((prompt) => toEcho(prompt, detokenize, options)))
+    : [];
   const choices = answer.samples.map((sample, index) => {
     const at = Math.floor(index / options.samples);
     return toChoice(index, sample, answer.prompts[at] as PromptEvent, echoes[at], options);

@@ -9,9 +9,16 @@ import { GatewayError, invalidValue } from "../../errors.ts";
 /** Content part types that are text under another name. */
 const TEXT_PARTS: ReadonlySet<string> = new Set(["text", "input_text", "output_text", "refusal", "thinking"]);
 
+function checkText(text: unknown, param: string): void {
+  if (typeof text !== "string" || text.isWellFormed()) return;
+  throw invalidValue(param, text, "Unicode text: it holds half of a surrogate pair");
+}
+
 function checkParts(content: ChatRequestMessage["content"], param: string): void {
+  checkText(content, `${param}.content`);
   if (!Array.isArray(content)) return;
   for (const [index, part] of content.entries()) {
+    checkText(part.text, `${param}.content.${index}.text`);
     if (TEXT_PARTS.has(part.type)) continue;
     const where = `${param}.content.${index}.type`;
     throw new GatewayError(

@@ -1,6 +1,6 @@
 /** The `prompt` of a completion request → neutral prompts. Checked by hand: token id lists are long, unions slow. */
 import type { Prompt } from "../../contract/generation.ts";
-import { GatewayError, malformedValue } from "../../errors.ts";
+import { GatewayError, invalidValue, malformedValue } from "../../errors.ts";
 
 /** Token ids are array indexes somewhere: a bound that every vocabulary stays below. */
 const TOKEN_ID_LIMIT = 2 ** 31;
@@ -9,8 +9,11 @@ const TOKEN_ID_LIMIT = 2 ** 31;
 export function checkTokenIds(ids: readonly unknown[], param: string): readonly number[] {
   for (let index = 0; index < ids.length; index += 1) {
     const id = ids[index];
-    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= TOKEN_ID_LIMIT) {
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0) {
       throw malformedValue(`${param}.${index}`, id, "a token id: an integer from 0");
+    }
+    if (id >= TOKEN_ID_LIMIT) {
+      throw new GatewayError("invalid_value", `Token id ${id} is out of vocabulary`, { param: `${param}.${index}` });
     }
   }
   return ids as readonly number[];
@@ -29,6 +32,7 @@ function toTokens(ids: readonly unknown[], param: string): Prompt {
 
 function toText(text: string, param: string, addSpecialTokens: boolean): Prompt {
   if (text === "") throw emptyPrompt(param);
+  if (!text.isWellFormed()) throw invalidValue(param, text, "Unicode text: it holds half of a surrogate pair");
   return { kind: "text", text, addSpecialTokens };
 }
 

@@ -2,7 +2,7 @@
  * Tools of a request as the chat template sees them: the fields that vLLM 0.32 knows, in its order, absent ones as null
  * (`ChatCompletionToolsParam`, `FunctionDefinition`), since templates print them whole.
  */
-import { invalidValue } from "../../errors.ts";
+import { malformedValue } from "../../errors.ts";
 import type { ToolFunction } from "./tool-calls/types.ts";
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -16,13 +16,14 @@ const optional = (source: Readonly<Record<string, unknown>>, ...names: readonly 
   });
 
 function toFunction(value: unknown, param: string): Record<string, unknown> {
-  if (!isObject(value)) throw invalidValue(param, value, "an object with a name");
+  if (!isObject(value)) throw malformedValue(param, value, "an object with a name");
   const { name, description = null, parameters = null } = value;
-  if (typeof name !== "string") throw invalidValue(`${param}.name`, name, "a string");
+  if (typeof name !== "string") throw malformedValue(`${param}.name`, name, "a string");
   if (description !== null && typeof description !== "string") {
-    throw invalidValue(`${param}.description`, description, "a string");
+    throw malformedValue(`${param}.description`, description, "a string");
   }
-  if (parameters !== null && !isObject(parameters)) throw invalidValue(`${param}.parameters`, parameters, "an object");
+  if (parameters !== null && !isObject(parameters))
+    throw malformedValue(`${param}.parameters`, parameters, "an object");
   return { name, description, parameters, ...Object.fromEntries(optional(value, "strict", "defer_loading")) };
 }
 
@@ -38,9 +39,9 @@ export const toFunctions = (tools: readonly unknown[] | null): readonly ToolFunc
 export function toToolSchemas(tools: readonly unknown[] | null | undefined): readonly unknown[] | null {
   if (tools === undefined || tools === null) return null;
   return tools.map((tool, index) => {
-    if (!isObject(tool)) throw invalidValue(`tools.${index}`, tool, "an object");
+    if (!isObject(tool)) throw malformedValue(`tools.${index}`, tool, "an object");
     if (tool.type !== undefined && tool.type !== "function") {
-      throw invalidValue(`tools.${index}.type`, tool.type, '"function"');
+      throw malformedValue(`tools.${index}.type`, tool.type, '"function"');
     }
     const own = toFunction(tool.function, `tools.${index}.function`);
     return { type: "function", function: own, ...Object.fromEntries(optional(tool, "defer_loading")) };

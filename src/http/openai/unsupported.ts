@@ -19,11 +19,8 @@ const CONSTRAINTS = [
 /** Known fields whose very presence (other than null, false or empty) asks for what is not there. */
 const FIELDS = [
   "prompt_embeds",
-  "suffix",
-  "logprob_token_ids",
-  "logits_processors",
   "repetition_detection",
-  "thinking_token_budget",
+  "logits_processors",
   "watermarking",
   "kv_transfer_params",
   "ec_transfer_params",
@@ -32,6 +29,12 @@ const FIELDS = [
   "audio",
   "return_token_offsets",
 ];
+
+/** Any value of these asks for it, an empty one too. */
+const ASKING = ["suffix", "logprob_token_ids"];
+
+/** vLLM: a budget of -1 is none. */
+const UNLIMITED = -1;
 
 const isEmpty = (value: unknown): boolean =>
   value === undefined ||
@@ -61,11 +64,17 @@ export function refuseUnsupported(body: Body): void {
       },
     );
   }
+  for (const field of ASKING) if (body[field] !== undefined && body[field] !== null) throw refuse(field, body[field]);
+  if (body.thinking_token_budget !== UNLIMITED && !isEmpty(body.thinking_token_budget)) {
+    throw refuse("thinking_token_budget", body.thinking_token_budget);
+  }
   if (body.use_beam_search === true) throw refuse("use_beam_search", true);
   if (body.best_of !== undefined && body.best_of !== null && body.best_of !== (body.n ?? 1)) {
     throw refuse("best_of", body.best_of);
   }
-  if (body.spaces_between_special_tokens === false) throw refuse("spaces_between_special_tokens", false);
+  // Where special tokens leave no text there is nothing between them.
+  if (body.spaces_between_special_tokens === false && body.skip_special_tokens === false)
+    throw refuse("spaces_between_special_tokens", false);
   const modalities = body.modalities;
   if (Array.isArray(modalities) && modalities.some((one) => one !== "text")) throw refuse("modalities", modalities);
 }

@@ -29,7 +29,7 @@ function checkFloat(param: string, value: number, accepted: boolean, message: st
 }
 
 function checkInteger(param: string, value: number, least: number, message: string): void {
-  if (!Number.isSafeInteger(value)) throw refuse(param, `${param} must be an integer, got ${value}.`);
+  if (!Number.isInteger(value)) throw refuse(param, `${param} must be an integer, got ${value}.`);
   if (value < least) throw refuse(param, `${param} ${message}, got ${value}.`);
 }
 
@@ -86,8 +86,12 @@ function toBadWords(params: SamplingParams, model: ServedModel): readonly (reado
   for (const word of params.badWords ?? []) {
     if (word === "") throw refuse("bad_words", "bad_words cannot contain an empty string.");
     const plain = model.tokenizer.encode(word.trimStart(), false);
+    if (plain.length === 0) {
+      const shown = `['${word}']`;
+      throw refuseValue("bad_words", "bad_words entries must tokenize to at least one token.", shown);
+    }
     const spaced = model.tokenizer.encode(` ${word.trimStart()}`, false);
-    if (plain.length > 0) out.push(plain);
+    out.push(plain);
     if (spaced[0] !== plain[0] && spaced.length === plain.length) out.push(spaced);
   }
   return out;
@@ -136,12 +140,19 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
   checkFloat("min_p", minP, minP >= 0 && minP <= 1, "must be in [0, 1]");
   const minTokens = params.minTokens ?? 0;
   checkInteger("min_tokens", minTokens, 0, "must be greater than or equal to 0");
-  if (params.seed !== undefined) checkInteger("seed", params.seed, Number.MIN_SAFE_INTEGER, "must be an integer");
+  if (params.seed !== undefined) checkInteger("seed", params.seed, -(2 ** 63), "must be an integer of 64 bits");
   // With `echo` a completion of no tokens asks for the prompt back: one token is made, as vLLM does.
   const given = request.echo && params.maxTokens === 0 ? 1 : params.maxTokens;
   const wanted = given ?? defaults.maxTokens;
   if (wanted !== undefined && !(Number.isSafeInteger(wanted) && wanted >= 1)) {
     throw refuseValue("max_tokens", `max_tokens must be at least 1, got ${wanted}.`, String(wanted));
+  }
+  if (params.maxTokensField !== undefined && wanted !== undefined && wanted > model.maxModelLen) {
+    throw refuseValue(
+      params.maxTokensField,
+      `${params.maxTokensField}=${wanted} cannot be greater than max_model_len=${model.maxModelLen}. Please request fewer output tokens.`,
+      String(wanted),
+    );
   }
   if (wanted !== undefined && minTokens > wanted) {
     throw refuseValue(
@@ -162,6 +173,15 @@ export function checkSampling(request: GenerateRequest, model: ServedModel, draw
   const stopTokenIds = params.stopTokenIds ?? [];
   if (stopTokenIds.some((id) => !Number.isInteger(id))) {
     throw refuse("stop_token_ids", "stop_token_ids must contain only integers.");
+  }
+  const strange = stopTokenIds.filter((id) => id < 0 || id >= model.vocabSize).slice(0, 10);
+  if (strange.length > 0) {
+    const shown = `[${strange.join(", ")}]`;
+    throw refuseValue(
+      "stop_token_ids",
+      `token_id(s) ${shown} in stop_token_ids contain out-of-vocab token ids. Vocabulary size: ${model.vocabSize}`,
+      shown,
+    );
   }
   const greedy = temperature === 0;
   if (greedy && samples > 1) throw refuse("n", `n must be 1 when using greedy sampling, got ${samples}.`);

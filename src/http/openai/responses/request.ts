@@ -41,7 +41,7 @@ function toConstraint(options: ResponseOptions): StructuredOutputs | undefined {
     throw invalidValue("text.format.schema", format.schema, "a JSON schema");
   }
   const made = toStructuredOutputs(
-    { response_format: { type: "json_schema", json_schema: { schema: format.schema } } },
+    { response_format: { type: "json_schema", json_schema: { name: format.type, schema: format.schema } } },
     "chat",
   );
   return made === undefined ? undefined : { ...made, param: "text.format" };
@@ -103,6 +103,7 @@ export function parseResponse(body: Record<string, unknown>, context: ParseConte
   checkTokenBudget({ prompts: 1, samples: 1, maxTokens: maxTokens ?? 1 }, context);
   const sampling = toSampling(options, {
     maxTokens,
+    maxTokensField: "max_output_tokens",
     logprobs: wanted ? top : undefined,
     structuredOutputs: toConstraint(options),
   });
