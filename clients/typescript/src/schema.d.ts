@@ -390,7 +390,8 @@ export interface paths {
         /** The same under SageMaker's name */
         get: operations["ping"];
         put?: never;
-        post?: never;
+        /** The same, as SageMaker may send it */
+        post: operations["pingPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1392,6 +1393,7 @@ export interface components {
             repetition_penalty?: number | null;
             presence_penalty?: number | null;
             frequency_penalty?: number | null;
+            /** Format: int64 */
             seed?: number | null;
             /** @description Strings that end a sample. */
             stop?: string | string[] | null;
@@ -1401,7 +1403,7 @@ export interface components {
             min_tokens?: number | null;
             /** @description Default true. */
             skip_special_tokens?: boolean | null;
-            /** @description Token id → added to its logit. */
+            /** @description Token id → added to its logit, from -100 to 100 (what is beyond counts as the bound). */
             logit_bias?: {
                 [key: string]: number;
             } | null;
@@ -1422,6 +1424,31 @@ export interface components {
             /** @description Cached prefixes are shared with requests of the same salt only. */
             cache_salt?: string | null;
             request_id?: string | null;
+            /**
+             * Format: int64
+             * @description Taken and not used: the order is fair.
+             */
+            priority?: number | null;
+            /** @description Not supported. */
+            use_beam_search?: boolean | null;
+            /** @description Of beam search; not used. */
+            length_penalty?: number | null;
+            /** @description Only true. */
+            spaces_between_special_tokens?: boolean | null;
+            /** @description Not supported. */
+            kv_transfer_params?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            vllm_xargs?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            repetition_detection?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            logprob_token_ids?: number[] | null;
             user?: string | null;
             messages: components["schemas"]["ChatRequestMessage"][];
             /** @description Default: up to the context end. */
@@ -1452,13 +1479,24 @@ export interface components {
             documents?: {
                 [key: string]: string;
             }[] | null;
-            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
+            /**
+             * Format: int64
+             * @description Keep so many prompt tokens; -1 = as many as the context takes.
+             */
             truncate_prompt_tokens?: number | null;
             /**
              * @description The side that is cut off; default left, of embeddings right.
              * @enum {string|null}
              */
             truncation_side?: "left" | "right" | null;
+            /** @description Taken and not used: no reasoning is parsed. */
+            include_reasoning?: boolean | null;
+            /** @description Not supported. */
+            echo?: boolean | null;
+            /** @description Taken and not used: models are text models. */
+            mm_processor_kwargs?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * @description A variable of the chat template.
              * @enum {string|null}
@@ -1612,6 +1650,9 @@ export interface components {
             /** @example user */
             role: string;
             content?: string | components["schemas"]["ChatContentPart"][] | null;
+            tool_calls?: {
+                [key: string]: unknown;
+            }[] | null;
         } & {
             [key: string]: unknown;
         };
@@ -1699,6 +1740,7 @@ export interface components {
             repetition_penalty?: number | null;
             presence_penalty?: number | null;
             frequency_penalty?: number | null;
+            /** Format: int64 */
             seed?: number | null;
             /** @description Strings that end a sample. */
             stop?: string | string[] | null;
@@ -1708,7 +1750,7 @@ export interface components {
             min_tokens?: number | null;
             /** @description Default true. */
             skip_special_tokens?: boolean | null;
-            /** @description Token id → added to its logit. */
+            /** @description Token id → added to its logit, from -100 to 100 (what is beyond counts as the bound). */
             logit_bias?: {
                 [key: string]: number;
             } | null;
@@ -1729,15 +1771,45 @@ export interface components {
             /** @description Cached prefixes are shared with requests of the same salt only. */
             cache_salt?: string | null;
             request_id?: string | null;
+            /**
+             * Format: int64
+             * @description Taken and not used: the order is fair.
+             */
+            priority?: number | null;
+            /** @description Not supported. */
+            use_beam_search?: boolean | null;
+            /** @description Of beam search; not used. */
+            length_penalty?: number | null;
+            /** @description Only true. */
+            spaces_between_special_tokens?: boolean | null;
+            /** @description Not supported. */
+            kv_transfer_params?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            vllm_xargs?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            repetition_detection?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Not supported. */
+            logprob_token_ids?: number[] | null;
             user?: string | null;
             /** @description Default 16; 0 only together with `echo`. */
             max_tokens?: number | null;
             /** @description Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one only, -1 = all. */
             logprobs?: number | null;
             echo?: boolean | null;
+            /** @description Not supported. */
+            suffix?: string | null;
             /** @description Default true. */
             add_special_tokens?: boolean | null;
-            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
+            /**
+             * Format: int64
+             * @description Keep so many prompt tokens; -1 = as many as the context takes.
+             */
             truncate_prompt_tokens?: number | null;
             /**
              * @description The side that is cut off; default left, of embeddings right.
@@ -1923,7 +1995,10 @@ export interface components {
             chat_template_kwargs?: {
                 [key: string]: unknown;
             } | null;
-            /** @description Keep so many prompt tokens; -1 = as many as the context takes. */
+            /**
+             * Format: int64
+             * @description Keep so many prompt tokens; -1 = as many as the context takes.
+             */
             truncate_prompt_tokens?: number | null;
             /**
              * @description The side that is cut off; default left, of embeddings right.
@@ -2041,7 +2116,7 @@ export interface components {
             sha256?: string[];
         };
         JsonSchemaFormat: {
-            name?: string | null;
+            name: string;
             description?: string | null;
             /** @description The JSON schema. */
             schema?: {
@@ -2667,6 +2742,7 @@ export interface components {
             repetition_penalty?: number | null;
             presence_penalty?: number | null;
             frequency_penalty?: number | null;
+            /** Format: int64 */
             seed?: number | null;
             /** @description Strings that end a sample. */
             stop?: string | string[] | null;
@@ -2675,7 +2751,7 @@ export interface components {
             ignore_eos?: boolean | null;
             /** @description Default true. */
             skip_special_tokens?: boolean | null;
-            /** @description Token id → added to its logit. */
+            /** @description Token id → added to its logit, from -100 to 100 (what is beyond counts as the bound). */
             logit_bias?: {
                 [key: string]: number;
             } | null;
@@ -6303,6 +6379,54 @@ export interface operations {
         };
     };
     ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Empty: at least one replica serves. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_value` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiError"];
+                };
+            };
+            /** @description `no_replica`: none serves; says why. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No replica is ready.",
+                     *       "servers": [
+                     *         {
+                     *           "id": "embedded-0",
+                     *           "state": "starting",
+                     *           "reason": "loading the model"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotReady"];
+                };
+            };
+        };
+    };
+    pingPost: {
         parameters: {
             query?: never;
             header?: never;

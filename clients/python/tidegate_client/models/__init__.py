@@ -12,8 +12,14 @@ from .chat_completion_request_chat_template_kwargs_type_0 import (
 from .chat_completion_request_documents_type_0_item import (
     ChatCompletionRequestDocumentsType0Item,
 )
+from .chat_completion_request_kv_transfer_params_type_0 import (
+    ChatCompletionRequestKvTransferParamsType0,
+)
 from .chat_completion_request_logit_bias_type_0 import (
     ChatCompletionRequestLogitBiasType0,
+)
+from .chat_completion_request_mm_processor_kwargs_type_0 import (
+    ChatCompletionRequestMmProcessorKwargsType0,
 )
 from .chat_completion_request_reasoning_effort_type_1 import (
     ChatCompletionRequestReasoningEffortType1,
@@ -23,6 +29,9 @@ from .chat_completion_request_reasoning_effort_type_2_type_1 import (
 )
 from .chat_completion_request_reasoning_effort_type_3_type_1 import (
     ChatCompletionRequestReasoningEffortType3Type1,
+)
+from .chat_completion_request_repetition_detection_type_0 import (
+    ChatCompletionRequestRepetitionDetectionType0,
 )
 from .chat_completion_request_stream_options_type_0 import (
     ChatCompletionRequestStreamOptionsType0,
@@ -38,6 +47,9 @@ from .chat_completion_request_truncation_side_type_2_type_1 import (
 )
 from .chat_completion_request_truncation_side_type_3_type_1 import (
     ChatCompletionRequestTruncationSideType3Type1,
+)
+from .chat_completion_request_vllm_xargs_type_0 import (
+    ChatCompletionRequestVllmXargsType0,
 )
 from .chat_completion_response import ChatCompletionResponse
 from .chat_completion_response_object import ChatCompletionResponseObject
@@ -57,6 +69,9 @@ from .chat_logprobs_content_type_0_item_top_logprobs_item import (
 )
 from .chat_message_out import ChatMessageOut
 from .chat_request_message import ChatRequestMessage
+from .chat_request_message_tool_calls_type_0_item import (
+    ChatRequestMessageToolCallsType0Item,
+)
 from .chat_tool import ChatTool
 from .chat_tool_call import ChatToolCall
 from .chat_tool_call_function import ChatToolCallFunction
@@ -67,7 +82,13 @@ from .completion_logprobs_top_logprobs_item_type_0 import (
     CompletionLogprobsTopLogprobsItemType0,
 )
 from .completion_request import CompletionRequest
+from .completion_request_kv_transfer_params_type_0 import (
+    CompletionRequestKvTransferParamsType0,
+)
 from .completion_request_logit_bias_type_0 import CompletionRequestLogitBiasType0
+from .completion_request_repetition_detection_type_0 import (
+    CompletionRequestRepetitionDetectionType0,
+)
 from .completion_request_stream_options_type_0 import (
     CompletionRequestStreamOptionsType0,
 )
@@ -80,6 +101,7 @@ from .completion_request_truncation_side_type_2_type_1 import (
 from .completion_request_truncation_side_type_3_type_1 import (
     CompletionRequestTruncationSideType3Type1,
 )
+from .completion_request_vllm_xargs_type_0 import CompletionRequestVllmXargsType0
 from .completion_response import CompletionResponse
 from .completion_response_object import CompletionResponseObject
 from .create_lease import CreateLease
@@ -410,15 +432,19 @@ __all__ = (
     "ChatCompletionRequest",
     "ChatCompletionRequestChatTemplateKwargsType0",
     "ChatCompletionRequestDocumentsType0Item",
+    "ChatCompletionRequestKvTransferParamsType0",
     "ChatCompletionRequestLogitBiasType0",
+    "ChatCompletionRequestMmProcessorKwargsType0",
     "ChatCompletionRequestReasoningEffortType1",
     "ChatCompletionRequestReasoningEffortType2Type1",
     "ChatCompletionRequestReasoningEffortType3Type1",
+    "ChatCompletionRequestRepetitionDetectionType0",
     "ChatCompletionRequestStreamOptionsType0",
     "ChatCompletionRequestToolChoiceType1",
     "ChatCompletionRequestTruncationSideType1",
     "ChatCompletionRequestTruncationSideType2Type1",
     "ChatCompletionRequestTruncationSideType3Type1",
+    "ChatCompletionRequestVllmXargsType0",
     "ChatCompletionResponse",
     "ChatCompletionResponseObject",
     "ChatContentPart",
@@ -435,6 +461,7 @@ __all__ = (
     "ChatLogprobsContentType0ItemTopLogprobsItem",
     "ChatMessageOut",
     "ChatRequestMessage",
+    "ChatRequestMessageToolCallsType0Item",
     "ChatTool",
     "ChatToolCall",
     "ChatToolCallFunction",
@@ -443,11 +470,14 @@ __all__ = (
     "CompletionLogprobs",
     "CompletionLogprobsTopLogprobsItemType0",
     "CompletionRequest",
+    "CompletionRequestKvTransferParamsType0",
     "CompletionRequestLogitBiasType0",
+    "CompletionRequestRepetitionDetectionType0",
     "CompletionRequestStreamOptionsType0",
     "CompletionRequestTruncationSideType1",
     "CompletionRequestTruncationSideType2Type1",
     "CompletionRequestTruncationSideType3Type1",
+    "CompletionRequestVllmXargsType0",
     "CompletionResponse",
     "CompletionResponseObject",
     "CreateLease",

@@ -39,14 +39,26 @@ if TYPE_CHECKING:
     from ..models.chat_completion_request_documents_type_0_item import (
         ChatCompletionRequestDocumentsType0Item,
     )
+    from ..models.chat_completion_request_kv_transfer_params_type_0 import (
+        ChatCompletionRequestKvTransferParamsType0,
+    )
     from ..models.chat_completion_request_logit_bias_type_0 import (
         ChatCompletionRequestLogitBiasType0,
+    )
+    from ..models.chat_completion_request_mm_processor_kwargs_type_0 import (
+        ChatCompletionRequestMmProcessorKwargsType0,
+    )
+    from ..models.chat_completion_request_repetition_detection_type_0 import (
+        ChatCompletionRequestRepetitionDetectionType0,
     )
     from ..models.chat_completion_request_stream_options_type_0 import (
         ChatCompletionRequestStreamOptionsType0,
     )
     from ..models.chat_completion_request_tool_choice_type_1 import (
         ChatCompletionRequestToolChoiceType1,
+    )
+    from ..models.chat_completion_request_vllm_xargs_type_0 import (
+        ChatCompletionRequestVllmXargsType0,
     )
     from ..models.chat_request_message import ChatRequestMessage
     from ..models.chat_tool import ChatTool
@@ -82,7 +94,8 @@ class ChatCompletionRequest:
         ignore_eos (bool | None | Unset):
         min_tokens (int | None | Unset):
         skip_special_tokens (bool | None | Unset): Default true.
-        logit_bias (ChatCompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit.
+        logit_bias (ChatCompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit, from -100 to 100
+            (what is beyond counts as the bound).
         allowed_token_ids (list[int] | None | Unset):
         bad_words (list[str] | None | Unset):
         structured_outputs (None | StructuredOutputs | Unset):
@@ -95,6 +108,14 @@ class ChatCompletionRequest:
         stream_options (ChatCompletionRequestStreamOptionsType0 | None | Unset):
         cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         request_id (None | str | Unset):
+        priority (int | None | Unset): Taken and not used: the order is fair.
+        use_beam_search (bool | None | Unset): Not supported.
+        length_penalty (float | None | Unset): Of beam search; not used.
+        spaces_between_special_tokens (bool | None | Unset): Only true.
+        kv_transfer_params (ChatCompletionRequestKvTransferParamsType0 | None | Unset): Not supported.
+        vllm_xargs (ChatCompletionRequestVllmXargsType0 | None | Unset): Not supported.
+        repetition_detection (ChatCompletionRequestRepetitionDetectionType0 | None | Unset): Not supported.
+        logprob_token_ids (list[int] | None | Unset): Not supported.
         user (None | str | Unset):
         max_tokens (int | None | Unset): Default: up to the context end.
         max_completion_tokens (int | None | Unset):
@@ -116,6 +137,10 @@ class ChatCompletionRequest:
         truncation_side (ChatCompletionRequestTruncationSideType1 | ChatCompletionRequestTruncationSideType2Type1 |
             ChatCompletionRequestTruncationSideType3Type1 | None | Unset): The side that is cut off; default left, of
             embeddings right.
+        include_reasoning (bool | None | Unset): Taken and not used: no reasoning is parsed.
+        echo (bool | None | Unset): Not supported.
+        mm_processor_kwargs (ChatCompletionRequestMmProcessorKwargsType0 | None | Unset): Taken and not used: models are
+            text models.
         reasoning_effort (ChatCompletionRequestReasoningEffortType1 | ChatCompletionRequestReasoningEffortType2Type1 |
             ChatCompletionRequestReasoningEffortType3Type1 | None | Unset): A variable of the chat template.
     """
@@ -149,6 +174,18 @@ class ChatCompletionRequest:
     stream_options: ChatCompletionRequestStreamOptionsType0 | None | Unset = UNSET
     cache_salt: None | str | Unset = UNSET
     request_id: None | str | Unset = UNSET
+    priority: int | None | Unset = UNSET
+    use_beam_search: bool | None | Unset = UNSET
+    length_penalty: float | None | Unset = UNSET
+    spaces_between_special_tokens: bool | None | Unset = UNSET
+    kv_transfer_params: ChatCompletionRequestKvTransferParamsType0 | None | Unset = (
+        UNSET
+    )
+    vllm_xargs: ChatCompletionRequestVllmXargsType0 | None | Unset = UNSET
+    repetition_detection: (
+        ChatCompletionRequestRepetitionDetectionType0 | None | Unset
+    ) = UNSET
+    logprob_token_ids: list[int] | None | Unset = UNSET
     user: None | str | Unset = UNSET
     max_tokens: int | None | Unset = UNSET
     max_completion_tokens: int | None | Unset = UNSET
@@ -173,6 +210,11 @@ class ChatCompletionRequest:
         | None
         | Unset
     ) = UNSET
+    include_reasoning: bool | None | Unset = UNSET
+    echo: bool | None | Unset = UNSET
+    mm_processor_kwargs: ChatCompletionRequestMmProcessorKwargsType0 | None | Unset = (
+        UNSET
+    )
     reasoning_effort: (
         ChatCompletionRequestReasoningEffortType1
         | ChatCompletionRequestReasoningEffortType2Type1
@@ -186,14 +228,26 @@ class ChatCompletionRequest:
         from ..models.chat_completion_request_chat_template_kwargs_type_0 import (
             ChatCompletionRequestChatTemplateKwargsType0,
         )
+        from ..models.chat_completion_request_kv_transfer_params_type_0 import (
+            ChatCompletionRequestKvTransferParamsType0,
+        )
         from ..models.chat_completion_request_logit_bias_type_0 import (
             ChatCompletionRequestLogitBiasType0,
+        )
+        from ..models.chat_completion_request_mm_processor_kwargs_type_0 import (
+            ChatCompletionRequestMmProcessorKwargsType0,
+        )
+        from ..models.chat_completion_request_repetition_detection_type_0 import (
+            ChatCompletionRequestRepetitionDetectionType0,
         )
         from ..models.chat_completion_request_stream_options_type_0 import (
             ChatCompletionRequestStreamOptionsType0,
         )
         from ..models.chat_completion_request_tool_choice_type_1 import (
             ChatCompletionRequestToolChoiceType1,
+        )
+        from ..models.chat_completion_request_vllm_xargs_type_0 import (
+            ChatCompletionRequestVllmXargsType0,
         )
         from ..models.response_format import ResponseFormat
         from ..models.structured_outputs import StructuredOutputs
@@ -391,6 +445,67 @@ class ChatCompletionRequest:
         else:
             request_id = self.request_id
 
+        priority: int | None | Unset
+        if isinstance(self.priority, Unset):
+            priority = UNSET
+        else:
+            priority = self.priority
+
+        use_beam_search: bool | None | Unset
+        if isinstance(self.use_beam_search, Unset):
+            use_beam_search = UNSET
+        else:
+            use_beam_search = self.use_beam_search
+
+        length_penalty: float | None | Unset
+        if isinstance(self.length_penalty, Unset):
+            length_penalty = UNSET
+        else:
+            length_penalty = self.length_penalty
+
+        spaces_between_special_tokens: bool | None | Unset
+        if isinstance(self.spaces_between_special_tokens, Unset):
+            spaces_between_special_tokens = UNSET
+        else:
+            spaces_between_special_tokens = self.spaces_between_special_tokens
+
+        kv_transfer_params: dict[str, Any] | None | Unset
+        if isinstance(self.kv_transfer_params, Unset):
+            kv_transfer_params = UNSET
+        elif isinstance(
+            self.kv_transfer_params, ChatCompletionRequestKvTransferParamsType0
+        ):
+            kv_transfer_params = self.kv_transfer_params.to_dict()
+        else:
+            kv_transfer_params = self.kv_transfer_params
+
+        vllm_xargs: dict[str, Any] | None | Unset
+        if isinstance(self.vllm_xargs, Unset):
+            vllm_xargs = UNSET
+        elif isinstance(self.vllm_xargs, ChatCompletionRequestVllmXargsType0):
+            vllm_xargs = self.vllm_xargs.to_dict()
+        else:
+            vllm_xargs = self.vllm_xargs
+
+        repetition_detection: dict[str, Any] | None | Unset
+        if isinstance(self.repetition_detection, Unset):
+            repetition_detection = UNSET
+        elif isinstance(
+            self.repetition_detection, ChatCompletionRequestRepetitionDetectionType0
+        ):
+            repetition_detection = self.repetition_detection.to_dict()
+        else:
+            repetition_detection = self.repetition_detection
+
+        logprob_token_ids: list[int] | None | Unset
+        if isinstance(self.logprob_token_ids, Unset):
+            logprob_token_ids = UNSET
+        elif isinstance(self.logprob_token_ids, list):
+            logprob_token_ids = self.logprob_token_ids
+
+        else:
+            logprob_token_ids = self.logprob_token_ids
+
         user: None | str | Unset
         if isinstance(self.user, Unset):
             user = UNSET
@@ -511,6 +626,28 @@ class ChatCompletionRequest:
         else:
             truncation_side = self.truncation_side
 
+        include_reasoning: bool | None | Unset
+        if isinstance(self.include_reasoning, Unset):
+            include_reasoning = UNSET
+        else:
+            include_reasoning = self.include_reasoning
+
+        echo: bool | None | Unset
+        if isinstance(self.echo, Unset):
+            echo = UNSET
+        else:
+            echo = self.echo
+
+        mm_processor_kwargs: dict[str, Any] | None | Unset
+        if isinstance(self.mm_processor_kwargs, Unset):
+            mm_processor_kwargs = UNSET
+        elif isinstance(
+            self.mm_processor_kwargs, ChatCompletionRequestMmProcessorKwargsType0
+        ):
+            mm_processor_kwargs = self.mm_processor_kwargs.to_dict()
+        else:
+            mm_processor_kwargs = self.mm_processor_kwargs
+
         reasoning_effort: None | str | Unset
         if isinstance(self.reasoning_effort, Unset):
             reasoning_effort = UNSET
@@ -586,6 +723,22 @@ class ChatCompletionRequest:
             field_dict["cache_salt"] = cache_salt
         if request_id is not UNSET:
             field_dict["request_id"] = request_id
+        if priority is not UNSET:
+            field_dict["priority"] = priority
+        if use_beam_search is not UNSET:
+            field_dict["use_beam_search"] = use_beam_search
+        if length_penalty is not UNSET:
+            field_dict["length_penalty"] = length_penalty
+        if spaces_between_special_tokens is not UNSET:
+            field_dict["spaces_between_special_tokens"] = spaces_between_special_tokens
+        if kv_transfer_params is not UNSET:
+            field_dict["kv_transfer_params"] = kv_transfer_params
+        if vllm_xargs is not UNSET:
+            field_dict["vllm_xargs"] = vllm_xargs
+        if repetition_detection is not UNSET:
+            field_dict["repetition_detection"] = repetition_detection
+        if logprob_token_ids is not UNSET:
+            field_dict["logprob_token_ids"] = logprob_token_ids
         if user is not UNSET:
             field_dict["user"] = user
         if max_tokens is not UNSET:
@@ -618,6 +771,12 @@ class ChatCompletionRequest:
             field_dict["truncate_prompt_tokens"] = truncate_prompt_tokens
         if truncation_side is not UNSET:
             field_dict["truncation_side"] = truncation_side
+        if include_reasoning is not UNSET:
+            field_dict["include_reasoning"] = include_reasoning
+        if echo is not UNSET:
+            field_dict["echo"] = echo
+        if mm_processor_kwargs is not UNSET:
+            field_dict["mm_processor_kwargs"] = mm_processor_kwargs
         if reasoning_effort is not UNSET:
             field_dict["reasoning_effort"] = reasoning_effort
 
@@ -631,14 +790,26 @@ class ChatCompletionRequest:
         from ..models.chat_completion_request_documents_type_0_item import (
             ChatCompletionRequestDocumentsType0Item,
         )
+        from ..models.chat_completion_request_kv_transfer_params_type_0 import (
+            ChatCompletionRequestKvTransferParamsType0,
+        )
         from ..models.chat_completion_request_logit_bias_type_0 import (
             ChatCompletionRequestLogitBiasType0,
+        )
+        from ..models.chat_completion_request_mm_processor_kwargs_type_0 import (
+            ChatCompletionRequestMmProcessorKwargsType0,
+        )
+        from ..models.chat_completion_request_repetition_detection_type_0 import (
+            ChatCompletionRequestRepetitionDetectionType0,
         )
         from ..models.chat_completion_request_stream_options_type_0 import (
             ChatCompletionRequestStreamOptionsType0,
         )
         from ..models.chat_completion_request_tool_choice_type_1 import (
             ChatCompletionRequestToolChoiceType1,
+        )
+        from ..models.chat_completion_request_vllm_xargs_type_0 import (
+            ChatCompletionRequestVllmXargsType0,
         )
         from ..models.chat_request_message import ChatRequestMessage
         from ..models.chat_tool import ChatTool
@@ -985,6 +1156,128 @@ class ChatCompletionRequest:
 
         request_id = _parse_request_id(d.pop("request_id", UNSET))
 
+        def _parse_priority(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        priority = _parse_priority(d.pop("priority", UNSET))
+
+        def _parse_use_beam_search(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        use_beam_search = _parse_use_beam_search(d.pop("use_beam_search", UNSET))
+
+        def _parse_length_penalty(data: object) -> float | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(float | None | Unset, data)
+
+        length_penalty = _parse_length_penalty(d.pop("length_penalty", UNSET))
+
+        def _parse_spaces_between_special_tokens(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        spaces_between_special_tokens = _parse_spaces_between_special_tokens(
+            d.pop("spaces_between_special_tokens", UNSET)
+        )
+
+        def _parse_kv_transfer_params(
+            data: object,
+        ) -> ChatCompletionRequestKvTransferParamsType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                kv_transfer_params_type_0 = (
+                    ChatCompletionRequestKvTransferParamsType0.from_dict(data)
+                )
+
+                return kv_transfer_params_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ChatCompletionRequestKvTransferParamsType0 | None | Unset, data)
+
+        kv_transfer_params = _parse_kv_transfer_params(
+            d.pop("kv_transfer_params", UNSET)
+        )
+
+        def _parse_vllm_xargs(
+            data: object,
+        ) -> ChatCompletionRequestVllmXargsType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                vllm_xargs_type_0 = ChatCompletionRequestVllmXargsType0.from_dict(data)
+
+                return vllm_xargs_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(ChatCompletionRequestVllmXargsType0 | None | Unset, data)
+
+        vllm_xargs = _parse_vllm_xargs(d.pop("vllm_xargs", UNSET))
+
+        def _parse_repetition_detection(
+            data: object,
+        ) -> ChatCompletionRequestRepetitionDetectionType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                repetition_detection_type_0 = (
+                    ChatCompletionRequestRepetitionDetectionType0.from_dict(data)
+                )
+
+                return repetition_detection_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                ChatCompletionRequestRepetitionDetectionType0 | None | Unset, data
+            )
+
+        repetition_detection = _parse_repetition_detection(
+            d.pop("repetition_detection", UNSET)
+        )
+
+        def _parse_logprob_token_ids(data: object) -> list[int] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                logprob_token_ids_type_0 = cast(list[int], data)
+
+                return logprob_token_ids_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[int] | None | Unset, data)
+
+        logprob_token_ids = _parse_logprob_token_ids(d.pop("logprob_token_ids", UNSET))
+
         def _parse_user(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -1248,6 +1541,49 @@ class ChatCompletionRequest:
 
         truncation_side = _parse_truncation_side(d.pop("truncation_side", UNSET))
 
+        def _parse_include_reasoning(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        include_reasoning = _parse_include_reasoning(d.pop("include_reasoning", UNSET))
+
+        def _parse_echo(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        echo = _parse_echo(d.pop("echo", UNSET))
+
+        def _parse_mm_processor_kwargs(
+            data: object,
+        ) -> ChatCompletionRequestMmProcessorKwargsType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                mm_processor_kwargs_type_0 = (
+                    ChatCompletionRequestMmProcessorKwargsType0.from_dict(data)
+                )
+
+                return mm_processor_kwargs_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(
+                ChatCompletionRequestMmProcessorKwargsType0 | None | Unset, data
+            )
+
+        mm_processor_kwargs = _parse_mm_processor_kwargs(
+            d.pop("mm_processor_kwargs", UNSET)
+        )
+
         def _parse_reasoning_effort(
             data: object,
         ) -> (
@@ -1332,6 +1668,14 @@ class ChatCompletionRequest:
             stream_options=stream_options,
             cache_salt=cache_salt,
             request_id=request_id,
+            priority=priority,
+            use_beam_search=use_beam_search,
+            length_penalty=length_penalty,
+            spaces_between_special_tokens=spaces_between_special_tokens,
+            kv_transfer_params=kv_transfer_params,
+            vllm_xargs=vllm_xargs,
+            repetition_detection=repetition_detection,
+            logprob_token_ids=logprob_token_ids,
             user=user,
             max_tokens=max_tokens,
             max_completion_tokens=max_completion_tokens,
@@ -1348,6 +1692,9 @@ class ChatCompletionRequest:
             documents=documents,
             truncate_prompt_tokens=truncate_prompt_tokens,
             truncation_side=truncation_side,
+            include_reasoning=include_reasoning,
+            echo=echo,
+            mm_processor_kwargs=mm_processor_kwargs,
             reasoning_effort=reasoning_effort,
         )
 

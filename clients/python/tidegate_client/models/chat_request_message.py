@@ -10,6 +10,9 @@ from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.chat_content_part import ChatContentPart
+    from ..models.chat_request_message_tool_calls_type_0_item import (
+        ChatRequestMessageToolCallsType0Item,
+    )
 
 
 T = TypeVar("T", bound="ChatRequestMessage")
@@ -21,10 +24,12 @@ class ChatRequestMessage:
     Attributes:
         role (str):  Example: user.
         content (list[ChatContentPart] | None | str | Unset):
+        tool_calls (list[ChatRequestMessageToolCallsType0Item] | None | Unset):
     """
 
     role: str
     content: list[ChatContentPart] | None | str | Unset = UNSET
+    tool_calls: list[ChatRequestMessageToolCallsType0Item] | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,6 +47,18 @@ class ChatRequestMessage:
         else:
             content = self.content
 
+        tool_calls: list[dict[str, Any]] | None | Unset
+        if isinstance(self.tool_calls, Unset):
+            tool_calls = UNSET
+        elif isinstance(self.tool_calls, list):
+            tool_calls = []
+            for tool_calls_type_0_item_data in self.tool_calls:
+                tool_calls_type_0_item = tool_calls_type_0_item_data.to_dict()
+                tool_calls.append(tool_calls_type_0_item)
+
+        else:
+            tool_calls = self.tool_calls
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -51,12 +68,17 @@ class ChatRequestMessage:
         )
         if content is not UNSET:
             field_dict["content"] = content
+        if tool_calls is not UNSET:
+            field_dict["tool_calls"] = tool_calls
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.chat_content_part import ChatContentPart
+        from ..models.chat_request_message_tool_calls_type_0_item import (
+            ChatRequestMessageToolCallsType0Item,
+        )
 
         d = dict(src_dict)
         role = d.pop("role")
@@ -85,9 +107,38 @@ class ChatRequestMessage:
 
         content = _parse_content(d.pop("content", UNSET))
 
+        def _parse_tool_calls(
+            data: object,
+        ) -> list[ChatRequestMessageToolCallsType0Item] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                tool_calls_type_0 = []
+                _tool_calls_type_0 = data
+                for tool_calls_type_0_item_data in _tool_calls_type_0:
+                    tool_calls_type_0_item = (
+                        ChatRequestMessageToolCallsType0Item.from_dict(
+                            tool_calls_type_0_item_data
+                        )
+                    )
+
+                    tool_calls_type_0.append(tool_calls_type_0_item)
+
+                return tool_calls_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[ChatRequestMessageToolCallsType0Item] | None | Unset, data)
+
+        tool_calls = _parse_tool_calls(d.pop("tool_calls", UNSET))
+
         chat_request_message = cls(
             role=role,
             content=content,
+            tool_calls=tool_calls,
         )
 
         chat_request_message.additional_properties = d

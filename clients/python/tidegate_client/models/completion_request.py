@@ -21,11 +21,20 @@ from ..models.completion_request_truncation_side_type_3_type_1 import (
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.completion_request_kv_transfer_params_type_0 import (
+        CompletionRequestKvTransferParamsType0,
+    )
     from ..models.completion_request_logit_bias_type_0 import (
         CompletionRequestLogitBiasType0,
     )
+    from ..models.completion_request_repetition_detection_type_0 import (
+        CompletionRequestRepetitionDetectionType0,
+    )
     from ..models.completion_request_stream_options_type_0 import (
         CompletionRequestStreamOptionsType0,
+    )
+    from ..models.completion_request_vllm_xargs_type_0 import (
+        CompletionRequestVllmXargsType0,
     )
     from ..models.response_format import ResponseFormat
     from ..models.structured_outputs import StructuredOutputs
@@ -58,7 +67,8 @@ class CompletionRequest:
         ignore_eos (bool | None | Unset):
         min_tokens (int | None | Unset):
         skip_special_tokens (bool | None | Unset): Default true.
-        logit_bias (CompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit.
+        logit_bias (CompletionRequestLogitBiasType0 | None | Unset): Token id → added to its logit, from -100 to 100
+            (what is beyond counts as the bound).
         allowed_token_ids (list[int] | None | Unset):
         bad_words (list[str] | None | Unset):
         structured_outputs (None | StructuredOutputs | Unset):
@@ -71,11 +81,20 @@ class CompletionRequest:
         stream_options (CompletionRequestStreamOptionsType0 | None | Unset):
         cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.
         request_id (None | str | Unset):
+        priority (int | None | Unset): Taken and not used: the order is fair.
+        use_beam_search (bool | None | Unset): Not supported.
+        length_penalty (float | None | Unset): Of beam search; not used.
+        spaces_between_special_tokens (bool | None | Unset): Only true.
+        kv_transfer_params (CompletionRequestKvTransferParamsType0 | None | Unset): Not supported.
+        vllm_xargs (CompletionRequestVllmXargsType0 | None | Unset): Not supported.
+        repetition_detection (CompletionRequestRepetitionDetectionType0 | None | Unset): Not supported.
+        logprob_token_ids (list[int] | None | Unset): Not supported.
         user (None | str | Unset):
         max_tokens (int | None | Unset): Default 16; 0 only together with `echo`.
         logprobs (int | None | Unset): Candidates per token, up to --max-logprobs (default 20); 0 = the sampled one
             only, -1 = all.
         echo (bool | None | Unset):
+        suffix (None | str | Unset): Not supported.
         add_special_tokens (bool | None | Unset): Default true.
         truncate_prompt_tokens (int | None | Unset): Keep so many prompt tokens; -1 = as many as the context takes.
         truncation_side (CompletionRequestTruncationSideType1 | CompletionRequestTruncationSideType2Type1 |
@@ -112,10 +131,21 @@ class CompletionRequest:
     stream_options: CompletionRequestStreamOptionsType0 | None | Unset = UNSET
     cache_salt: None | str | Unset = UNSET
     request_id: None | str | Unset = UNSET
+    priority: int | None | Unset = UNSET
+    use_beam_search: bool | None | Unset = UNSET
+    length_penalty: float | None | Unset = UNSET
+    spaces_between_special_tokens: bool | None | Unset = UNSET
+    kv_transfer_params: CompletionRequestKvTransferParamsType0 | None | Unset = UNSET
+    vllm_xargs: CompletionRequestVllmXargsType0 | None | Unset = UNSET
+    repetition_detection: CompletionRequestRepetitionDetectionType0 | None | Unset = (
+        UNSET
+    )
+    logprob_token_ids: list[int] | None | Unset = UNSET
     user: None | str | Unset = UNSET
     max_tokens: int | None | Unset = UNSET
     logprobs: int | None | Unset = UNSET
     echo: bool | None | Unset = UNSET
+    suffix: None | str | Unset = UNSET
     add_special_tokens: bool | None | Unset = UNSET
     truncate_prompt_tokens: int | None | Unset = UNSET
     truncation_side: (
@@ -128,11 +158,20 @@ class CompletionRequest:
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.completion_request_kv_transfer_params_type_0 import (
+            CompletionRequestKvTransferParamsType0,
+        )
         from ..models.completion_request_logit_bias_type_0 import (
             CompletionRequestLogitBiasType0,
         )
+        from ..models.completion_request_repetition_detection_type_0 import (
+            CompletionRequestRepetitionDetectionType0,
+        )
         from ..models.completion_request_stream_options_type_0 import (
             CompletionRequestStreamOptionsType0,
+        )
+        from ..models.completion_request_vllm_xargs_type_0 import (
+            CompletionRequestVllmXargsType0,
         )
         from ..models.response_format import ResponseFormat
         from ..models.structured_outputs import StructuredOutputs
@@ -339,6 +378,67 @@ class CompletionRequest:
         else:
             request_id = self.request_id
 
+        priority: int | None | Unset
+        if isinstance(self.priority, Unset):
+            priority = UNSET
+        else:
+            priority = self.priority
+
+        use_beam_search: bool | None | Unset
+        if isinstance(self.use_beam_search, Unset):
+            use_beam_search = UNSET
+        else:
+            use_beam_search = self.use_beam_search
+
+        length_penalty: float | None | Unset
+        if isinstance(self.length_penalty, Unset):
+            length_penalty = UNSET
+        else:
+            length_penalty = self.length_penalty
+
+        spaces_between_special_tokens: bool | None | Unset
+        if isinstance(self.spaces_between_special_tokens, Unset):
+            spaces_between_special_tokens = UNSET
+        else:
+            spaces_between_special_tokens = self.spaces_between_special_tokens
+
+        kv_transfer_params: dict[str, Any] | None | Unset
+        if isinstance(self.kv_transfer_params, Unset):
+            kv_transfer_params = UNSET
+        elif isinstance(
+            self.kv_transfer_params, CompletionRequestKvTransferParamsType0
+        ):
+            kv_transfer_params = self.kv_transfer_params.to_dict()
+        else:
+            kv_transfer_params = self.kv_transfer_params
+
+        vllm_xargs: dict[str, Any] | None | Unset
+        if isinstance(self.vllm_xargs, Unset):
+            vllm_xargs = UNSET
+        elif isinstance(self.vllm_xargs, CompletionRequestVllmXargsType0):
+            vllm_xargs = self.vllm_xargs.to_dict()
+        else:
+            vllm_xargs = self.vllm_xargs
+
+        repetition_detection: dict[str, Any] | None | Unset
+        if isinstance(self.repetition_detection, Unset):
+            repetition_detection = UNSET
+        elif isinstance(
+            self.repetition_detection, CompletionRequestRepetitionDetectionType0
+        ):
+            repetition_detection = self.repetition_detection.to_dict()
+        else:
+            repetition_detection = self.repetition_detection
+
+        logprob_token_ids: list[int] | None | Unset
+        if isinstance(self.logprob_token_ids, Unset):
+            logprob_token_ids = UNSET
+        elif isinstance(self.logprob_token_ids, list):
+            logprob_token_ids = self.logprob_token_ids
+
+        else:
+            logprob_token_ids = self.logprob_token_ids
+
         user: None | str | Unset
         if isinstance(self.user, Unset):
             user = UNSET
@@ -362,6 +462,12 @@ class CompletionRequest:
             echo = UNSET
         else:
             echo = self.echo
+
+        suffix: None | str | Unset
+        if isinstance(self.suffix, Unset):
+            suffix = UNSET
+        else:
+            suffix = self.suffix
 
         add_special_tokens: bool | None | Unset
         if isinstance(self.add_special_tokens, Unset):
@@ -450,6 +556,22 @@ class CompletionRequest:
             field_dict["cache_salt"] = cache_salt
         if request_id is not UNSET:
             field_dict["request_id"] = request_id
+        if priority is not UNSET:
+            field_dict["priority"] = priority
+        if use_beam_search is not UNSET:
+            field_dict["use_beam_search"] = use_beam_search
+        if length_penalty is not UNSET:
+            field_dict["length_penalty"] = length_penalty
+        if spaces_between_special_tokens is not UNSET:
+            field_dict["spaces_between_special_tokens"] = spaces_between_special_tokens
+        if kv_transfer_params is not UNSET:
+            field_dict["kv_transfer_params"] = kv_transfer_params
+        if vllm_xargs is not UNSET:
+            field_dict["vllm_xargs"] = vllm_xargs
+        if repetition_detection is not UNSET:
+            field_dict["repetition_detection"] = repetition_detection
+        if logprob_token_ids is not UNSET:
+            field_dict["logprob_token_ids"] = logprob_token_ids
         if user is not UNSET:
             field_dict["user"] = user
         if max_tokens is not UNSET:
@@ -458,6 +580,8 @@ class CompletionRequest:
             field_dict["logprobs"] = logprobs
         if echo is not UNSET:
             field_dict["echo"] = echo
+        if suffix is not UNSET:
+            field_dict["suffix"] = suffix
         if add_special_tokens is not UNSET:
             field_dict["add_special_tokens"] = add_special_tokens
         if truncate_prompt_tokens is not UNSET:
@@ -469,11 +593,20 @@ class CompletionRequest:
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.completion_request_kv_transfer_params_type_0 import (
+            CompletionRequestKvTransferParamsType0,
+        )
         from ..models.completion_request_logit_bias_type_0 import (
             CompletionRequestLogitBiasType0,
         )
+        from ..models.completion_request_repetition_detection_type_0 import (
+            CompletionRequestRepetitionDetectionType0,
+        )
         from ..models.completion_request_stream_options_type_0 import (
             CompletionRequestStreamOptionsType0,
+        )
+        from ..models.completion_request_vllm_xargs_type_0 import (
+            CompletionRequestVllmXargsType0,
         )
         from ..models.response_format import ResponseFormat
         from ..models.structured_outputs import StructuredOutputs
@@ -848,6 +981,126 @@ class CompletionRequest:
 
         request_id = _parse_request_id(d.pop("request_id", UNSET))
 
+        def _parse_priority(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        priority = _parse_priority(d.pop("priority", UNSET))
+
+        def _parse_use_beam_search(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        use_beam_search = _parse_use_beam_search(d.pop("use_beam_search", UNSET))
+
+        def _parse_length_penalty(data: object) -> float | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(float | None | Unset, data)
+
+        length_penalty = _parse_length_penalty(d.pop("length_penalty", UNSET))
+
+        def _parse_spaces_between_special_tokens(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        spaces_between_special_tokens = _parse_spaces_between_special_tokens(
+            d.pop("spaces_between_special_tokens", UNSET)
+        )
+
+        def _parse_kv_transfer_params(
+            data: object,
+        ) -> CompletionRequestKvTransferParamsType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                kv_transfer_params_type_0 = (
+                    CompletionRequestKvTransferParamsType0.from_dict(data)
+                )
+
+                return kv_transfer_params_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(CompletionRequestKvTransferParamsType0 | None | Unset, data)
+
+        kv_transfer_params = _parse_kv_transfer_params(
+            d.pop("kv_transfer_params", UNSET)
+        )
+
+        def _parse_vllm_xargs(
+            data: object,
+        ) -> CompletionRequestVllmXargsType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                vllm_xargs_type_0 = CompletionRequestVllmXargsType0.from_dict(data)
+
+                return vllm_xargs_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(CompletionRequestVllmXargsType0 | None | Unset, data)
+
+        vllm_xargs = _parse_vllm_xargs(d.pop("vllm_xargs", UNSET))
+
+        def _parse_repetition_detection(
+            data: object,
+        ) -> CompletionRequestRepetitionDetectionType0 | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                repetition_detection_type_0 = (
+                    CompletionRequestRepetitionDetectionType0.from_dict(data)
+                )
+
+                return repetition_detection_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(CompletionRequestRepetitionDetectionType0 | None | Unset, data)
+
+        repetition_detection = _parse_repetition_detection(
+            d.pop("repetition_detection", UNSET)
+        )
+
+        def _parse_logprob_token_ids(data: object) -> list[int] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                logprob_token_ids_type_0 = cast(list[int], data)
+
+                return logprob_token_ids_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[int] | None | Unset, data)
+
+        logprob_token_ids = _parse_logprob_token_ids(d.pop("logprob_token_ids", UNSET))
+
         def _parse_user(data: object) -> None | str | Unset:
             if data is None:
                 return data
@@ -883,6 +1136,15 @@ class CompletionRequest:
             return cast(bool | None | Unset, data)
 
         echo = _parse_echo(d.pop("echo", UNSET))
+
+        def _parse_suffix(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        suffix = _parse_suffix(d.pop("suffix", UNSET))
 
         def _parse_add_special_tokens(data: object) -> bool | None | Unset:
             if data is None:
@@ -990,10 +1252,19 @@ class CompletionRequest:
             stream_options=stream_options,
             cache_salt=cache_salt,
             request_id=request_id,
+            priority=priority,
+            use_beam_search=use_beam_search,
+            length_penalty=length_penalty,
+            spaces_between_special_tokens=spaces_between_special_tokens,
+            kv_transfer_params=kv_transfer_params,
+            vllm_xargs=vllm_xargs,
+            repetition_detection=repetition_detection,
+            logprob_token_ids=logprob_token_ids,
             user=user,
             max_tokens=max_tokens,
             logprobs=logprobs,
             echo=echo,
+            suffix=suffix,
             add_special_tokens=add_special_tokens,
             truncate_prompt_tokens=truncate_prompt_tokens,
             truncation_side=truncation_side,

@@ -19,13 +19,13 @@ T = TypeVar("T", bound="JsonSchemaFormat")
 class JsonSchemaFormat:
     """
     Attributes:
-        name (None | str | Unset):
+        name (str):
         description (None | str | Unset):
         schema (JsonSchemaFormatSchemaType0 | None | Unset): The JSON schema.
         strict (bool | None | Unset):
     """
 
-    name: None | str | Unset = UNSET
+    name: str
     description: None | str | Unset = UNSET
     schema: JsonSchemaFormatSchemaType0 | None | Unset = UNSET
     strict: bool | None | Unset = UNSET
@@ -36,11 +36,7 @@ class JsonSchemaFormat:
             JsonSchemaFormatSchemaType0,
         )
 
-        name: None | str | Unset
-        if isinstance(self.name, Unset):
-            name = UNSET
-        else:
-            name = self.name
+        name = self.name
 
         description: None | str | Unset
         if isinstance(self.description, Unset):
@@ -64,9 +60,11 @@ class JsonSchemaFormat:
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update({})
-        if name is not UNSET:
-            field_dict["name"] = name
+        field_dict.update(
+            {
+                "name": name,
+            }
+        )
         if description is not UNSET:
             field_dict["description"] = description
         if schema is not UNSET:
@@ -83,15 +81,7 @@ class JsonSchemaFormat:
         )
 
         d = dict(src_dict)
-
-        def _parse_name(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        name = _parse_name(d.pop("name", UNSET))
+        name = d.pop("name")
 
         def _parse_description(data: object) -> None | str | Unset:
             if data is None:

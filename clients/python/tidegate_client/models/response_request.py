@@ -71,7 +71,8 @@ class ResponseRequest:
         include_stop_str_in_output (bool | None | Unset):
         ignore_eos (bool | None | Unset):
         skip_special_tokens (bool | None | Unset): Default true.
-        logit_bias (None | ResponseRequestLogitBiasType0 | Unset): Token id → added to its logit.
+        logit_bias (None | ResponseRequestLogitBiasType0 | Unset): Token id → added to its logit, from -100 to 100 (what
+            is beyond counts as the bound).
         structured_outputs (None | StructuredOutputs | Unset):
         stream (bool | None | Unset):
         cache_salt (None | str | Unset): Cached prefixes are shared with requests of the same salt only.

@@ -11,7 +11,7 @@ T = TypeVar("T", bound="ResponseRequestLogitBiasType0")
 
 @_attrs_define
 class ResponseRequestLogitBiasType0:
-    """Token id → added to its logit."""
+    """Token id → added to its logit, from -100 to 100 (what is beyond counts as the bound)."""
 
     additional_properties: dict[str, float] = _attrs_field(init=False, factory=dict)
 
