@@ -12,12 +12,14 @@ export const ARCHITECTURES: readonly string[] = [
   "Qwen3ForCausalLM",
 ];
 
-const PARTS: readonly (readonly [string, string])[] = [
+const PARTS: readonly (readonly [name: string, level: "failure" | "warning", mend: string])[] = [
   [
     "tokenizer.json",
+    "failure",
     "save it with tokenizer.save_pretrained(DIR) of a fast tokenizer, or serve token ids alone with --skip-tokenizer-init",
   ],
-  ["tokenizer_config.json", "save it with tokenizer.save_pretrained(DIR)"],
+  // It is served without: special tokens are then named by config.json alone.
+  ["tokenizer_config.json", "warning", "save it with tokenizer.save_pretrained(DIR)"],
 ];
 
 function checkArchitecture(text: string): Finding {
@@ -79,11 +81,11 @@ export async function checkModel(ports: Pick<Ports, "files">, directory: string)
     const mend = "give the directory that holds config.json";
     findings.push({ level: "failure", subject: "config.json", found: `missing in ${directory}`, mend });
   }
-  for (const [name, mend] of PARTS) {
+  for (const [name, level, mend] of PARTS) {
     findings.push(
       names.has(name)
         ? { level: "ok", subject: name, found: "there" }
-        : { level: "failure", subject: name, found: `missing in ${directory}`, mend },
+        : { level, subject: name, found: `missing in ${directory}`, mend },
     );
   }
   const weights = [...names].filter((name) => name.endsWith(".safetensors"));

@@ -1,10 +1,11 @@
 /** What `doctor --model` says of a loss, over a measuring process that is played, and measured for real on the small model. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { judgeLoss, type LossRow, type LossTable, measureLoss, showLoss } from "../../src/cli/doctor-loss.ts";
+import { checkModel } from "../../src/cli/doctor-model.ts";
 import { createFiles } from "../../src/platform/shared/files.ts";
 import type { Child } from "../../src/ports.ts";
 import { compareForms, type LossRow as Measured } from "../../src/worker/loss/compare.ts";
@@ -44,6 +45,22 @@ const toChild = (stdout: string, stderr: string, code: number): Child => {
     kill: () => {},
   };
 };
+
+test("what a model can be served without is a warning", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "doctor-"));
+  cpSync(decodeURIComponent(new URL("../../models/tide-nano/base", import.meta.url).pathname), directory, {
+    recursive: true,
+  });
+  const levels = async () => {
+    const findings = await checkModel({ files: createFiles() }, directory);
+    return Object.fromEntries(findings.map(({ subject, level }) => [subject, level]));
+  };
+  rmSync(join(directory, "tokenizer_config.json"));
+  assert.equal((await levels())["tokenizer_config.json"], "warning");
+  rmSync(join(directory, "tokenizer.json"));
+  assert.equal((await levels())["tokenizer.json"], "failure");
+  rmSync(directory, { recursive: true });
+});
 
 describe("the judgement of a loss", () => {
   test("a small one is fine; one that ruins the model says so and advises", () => {

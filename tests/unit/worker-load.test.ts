@@ -14,6 +14,7 @@ import { type TensorToWrite, writeSafetensors } from "../../src/tensor/write.ts"
 import { createBatcher } from "../../src/worker/batch.ts";
 import type { LoadModelOptions } from "../../src/worker/batch-types.ts";
 import { loadModel } from "../../src/worker/load-model.ts";
+import { openWords } from "../../src/worker/requests/served-model.ts";
 import { runAll, sampling } from "../support/batch.ts";
 
 const files = createFiles();
@@ -210,6 +211,21 @@ describe("loadModel", () => {
     const config = join(cut, "config.json");
     writeFileSync(config, readFileSync(config, "utf8").replace("LlamaForCausalLM", "GemmaForCausalLM"));
     await refuses(load({ directory: cut }), "unsupported", /^\S*model-\d+\/config\.json: architectures /);
+  });
+
+  test("defaults of generation_config.json are numbers, or the start says which is none", async () => {
+    const path = await asDirectory(tensors);
+    const words = (defaults: Record<string, unknown>) => {
+      writeFileSync(join(path, "generation_config.json"), JSON.stringify(defaults));
+      return openWords(files, path);
+    };
+    const { defaults } = await words({ temperature: 0.5, top_k: null, eos_token_id: [2, 7] });
+    assert.deepEqual([defaults.temperature, defaults.topK], [0.5, undefined]);
+    await refuses(
+      words({ top_p: "0.9" }),
+      "invalid_value",
+      /model-\d+: generation_config\.json: top_p must be a number .* got "0\.9"/,
+    );
   });
 
   test("device and context length are checked", async () => {

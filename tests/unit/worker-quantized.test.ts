@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import fc from "fast-check";
 import { createFiles } from "../../src/platform/shared/files.ts";
 import { dequantize, toFloats, unpackBlocks } from "../../src/tensor/ggml-blocks.ts";
 import type { GgmlBlockType } from "../../src/tensor/ggml-types.ts";
@@ -110,6 +111,60 @@ describe("coded matrices", () => {
     placeRows(matrix, parts[1]!, (row) => 2 + row);
     const want = Float32Array.from([...toFloats(parts[0]!), ...toFloats(parts[1]!)]);
     assert.ok(farthest(toMatrixFloats(matrix), want) < 1e-6);
+  });
+
+  test("codes with a minimum lie around the operator's 0: rounded activations cost least there", () => {
+    for (const type of ["Q4_1", "Q5_1", "Q4_K", "Q5_K"] as const) {
+      const values = unpackBlocks(type, blocksOf(type));
+      for (const bits of [4, 8] as const) {
+        if (values.bits > bits) continue;
+        const matrix = createCodedMatrix({ bits, group: 32, rows: 2, columns: 256, corrected: true });
+        placeRows(matrix, values, (row) => row);
+        const codes = bits === 8 ? [...matrix.codes] : [...matrix.codes].flatMap((byte) => [byte & 15, byte >> 4]);
+        const around = codes.map((code) => code - 2 ** (bits - 1));
+        const half = 2 ** (values.bits - 1);
+        assert.ok(Math.min(...around) >= -half && Math.max(...around) < half, `${type} in ${bits} bits`);
+        assert.ok(farthest(toMatrixFloats(matrix), toFloats(values)) < 1e-5, type);
+      }
+    }
+  });
+
+  test("rounding is, bit for bit, GGML's formula written down plainly", () => {
+    const plain = (values: Float32Array, bits: 4 | 8) => {
+      const codes = new Uint8Array(values.length);
+      const scales = new Float32Array(values.length / 32);
+      for (let group = 0; group < scales.length; group++) {
+        const block = values.subarray(group * 32, group * 32 + 32);
+        const far = block.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
+        const scale = bits === 8 ? Math.abs(far) / 127 : far / -8;
+        scales[group] = scale;
+        const inverse = scale === 0 ? 0 : 1 / scale;
+        const zero = 2 ** (bits - 1);
+        for (const [index, value] of block.entries()) {
+          const code = Math.floor(value * inverse + zero + 0.5);
+          codes[group * 32 + index] = Math.min(2 ** bits - 1, Math.max(0, code));
+        }
+      }
+      return { codes: [...codes], scales: [...new Uint32Array(scales.buffer)] };
+    };
+    const finite = fc.float({ noNaN: true, noDefaultInfinity: true });
+    // Few different numbers: several elements are then the farthest, with both signs; whole steps and halves of them.
+    const coarse = fc.integer({ min: -16, max: 16 }).map((step) => step / 16);
+    const zeros = fc.constantFrom(0, -0, 1e-45, -1e-45);
+    const group = fc.oneof(
+      ...[finite, coarse, zeros].map((element) => fc.array(element, { minLength: 32, maxLength: 32 })),
+    );
+    fc.assert(
+      fc.property(fc.array(group, { minLength: 1, maxLength: 6 }), fc.constantFrom(4, 8), (groups, bits) => {
+        const values = Float32Array.from(groups.flat());
+        const { codes, scales } = roundBlocks(values, bits as 4 | 8);
+        assert.deepEqual(
+          { codes: [...codes], scales: [...new Uint32Array(scales.buffer)] },
+          plain(values, bits as 4 | 8),
+        );
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   test("rounding loses at most half a step; zeros stay zeros", () => {

@@ -73,16 +73,19 @@ export function matrixBytes({ rows, columns, bits, group, corrected }: MatrixFor
 export function placeRows(matrix: CodedMatrix, values: CodedValues, toRow: (row: number) => number): void {
   const { columns, bits, group } = matrix.form;
   const middle = 2 ** (bits - 1);
-  // Codes of groups with a minimum stay small: what the operator takes off is put back by the correction.
-  const shift = values.minima === null ? middle - values.zero : bits === 4 ? 0 : middle;
-  const back = values.minima === null ? 0 : bits === 4 ? middle : 0;
+  // The operator multiplies codes around 0 with activations that it rounded: the smaller the codes, the smaller its error.
+  // Those of groups with a minimum are moved to the middle of their range; the correction puts that back.
+  const centre = values.minima === null ? values.zero : 2 ** (values.bits - 1);
+  const shift = middle - centre;
   const groups = columns / group;
   /** Several groups of the matrix may share one scale of the values. */
   const ratio = values.group / group;
   for (let row = 0; row < values.codes.length / columns; row++) {
     const from = row * columns;
     const to = toRow(row) * columns;
-    if (bits === 8) {
+    if (bits === 8 && shift === 0) {
+      matrix.codes.set(values.codes.subarray(from, from + columns), to);
+    } else if (bits === 8) {
       for (let index = 0; index < columns; index++) matrix.codes[to + index] = values.codes[from + index]! + shift;
     } else {
       for (let index = 0; index < columns; index += 2) {
@@ -95,7 +98,7 @@ export function placeRows(matrix: CodedMatrix, values: CodedValues, toRow: (row:
       const scale = values.scales[place]!;
       matrix.scales[to / group + index] = scale;
       if (matrix.corrections === null || values.minima === null) continue;
-      matrix.corrections[to / group + index] = values.minima[place]! + back * scale;
+      matrix.corrections[to / group + index] = values.minima[place]! + centre * scale;
     }
   }
 }

@@ -2,7 +2,7 @@
 import { type Checkpoint, openCheckpoint } from "../../checkpoint/checkpoint.ts";
 import { readConfig, readJsonFile, resolveDirectory } from "../../checkpoint/read-files.ts";
 import type { SamplingParams } from "../../contract/sampling.ts";
-import { GatewayError } from "../../errors.ts";
+import { GatewayError, showValue } from "../../errors.ts";
 import type { Files } from "../../ports.ts";
 import { createNoTokenizer } from "../../text/no-tokenizer.ts";
 import { createTemplateSet, type TemplateSet } from "../../text/template-set.ts";
@@ -43,20 +43,26 @@ export interface ServedModel {
   readonly matryoshka?: Matryoshka;
 }
 
-const numberOf = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isFinite(value) ? value : undefined;
-
 const idsOf = (value: unknown): number[] =>
   (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isInteger(id) && (id as number) >= 0);
 
-function toDefaults(config: Checkpoint["generationConfig"]): SamplingDefaults {
+function toDefaults(config: Checkpoint["generationConfig"], path: string): SamplingDefaults {
+  const number = (field: string): number | undefined => {
+    const value = config[field] ?? undefined;
+    if (value === undefined || (typeof value === "number" && Number.isFinite(value))) return value;
+    throw new GatewayError(
+      "invalid_value",
+      `${path}: generation_config.json: ${field} must be a number or null, got ${showValue(value)}. Correct it, or leave it out.`,
+      { param: field },
+    );
+  };
   return {
-    repetitionPenalty: numberOf(config.repetition_penalty),
-    temperature: numberOf(config.temperature),
-    topK: numberOf(config.top_k),
-    topP: numberOf(config.top_p),
-    minP: numberOf(config.min_p),
-    maxTokens: numberOf(config.max_new_tokens),
+    repetitionPenalty: number("repetition_penalty"),
+    temperature: number("temperature"),
+    topK: number("top_k"),
+    topP: number("top_p"),
+    minP: number("min_p"),
+    maxTokens: number("max_new_tokens"),
   };
 }
 
@@ -94,7 +100,7 @@ export async function openWords(
   if (skipTokenizer) {
     const { config, generationConfig } = await openNumbers(files, directory);
     const [eosTokenId, ...extraEosTokenIds] = toEndIds(generationConfig, config);
-    const defaults = toDefaults(generationConfig);
+    const defaults = toDefaults(generationConfig, directory);
     const templates = createTemplateSet(null);
     const matryoshka = toMatryoshka(config);
     return {
@@ -119,7 +125,7 @@ export async function openWords(
   return {
     tokenizer,
     templates: createTemplateSet(checkpoint.chatTemplate),
-    defaults: toDefaults(checkpoint.generationConfig),
+    defaults: toDefaults(checkpoint.generationConfig, directory),
     eosTokenId,
     extraEosTokenIds: configured.filter((id) => id !== eosTokenId),
     matryoshka: toMatryoshka(checkpoint.config),
