@@ -15,11 +15,11 @@ function refuse(name: string, value: string, accepted: string): GatewayError {
   });
 }
 
-function readInteger(headers: Headers, name: string): number | undefined {
+function readInteger(headers: Headers, name: string, what = "a weight version"): number | undefined {
   const text = headers.get(name);
   if (text === null) return undefined;
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw refuse(name, text, "a weight version: an integer from 0");
+  if (!Number.isSafeInteger(value)) throw refuse(name, text, `${what}: an integer from 0`);
   return value;
 }
 
@@ -37,7 +37,7 @@ function readInteger(headers: Headers, name: string): number | undefined {
 export function parseWishes(headers: Headers): RoutingWishes {
   const minVersion = readInteger(headers, "x-min-weight-version");
   const exactVersion = readInteger(headers, "x-exact-weight-version");
-  const maxLag = readInteger(headers, "x-max-weight-lag");
+  const maxLag = readInteger(headers, "x-max-weight-lag", "how many versions behind");
   const wait = headers.get("x-weight-wait");
   const sessionId = headers.get("x-session-id");
   if (

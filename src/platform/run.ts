@@ -34,6 +34,9 @@ const reasonOf = (error: unknown): string => (error instanceof Error ? error.mes
 /** Why the socket could not be opened, with the way out. */
 function listenFailure(error: unknown, config: Config): string {
   const code = (error as { code?: unknown }).code;
+  // Bun gives this code for a name that does not resolve, too.
+  if (code === "EADDRINUSE" && !/^(localhost|[\d.]+|.*:.*)$/.test(config.host))
+    return `cannot listen on ${config.host}:${config.port}: the name does not resolve here, or the port is taken; choose others with --host and --port`;
   if (code === "EADDRINUSE") return `port ${config.port} is taken; choose another with --port`;
   if (code === "EACCES") return `port ${config.port} needs more rights; choose one above 1023 with --port`;
   if (code === "EADDRNOTAVAIL") return `${config.host} is no address of this machine; choose another with --host`;

@@ -141,6 +141,7 @@ describe("one server fails", () => {
   const faults = [
     { name: "refuses", fault: { status: 500 } },
     { name: "does it and says 500", fault: { status: 500, after: true } },
+    { name: "confirms and does not do", fault: { lie: true } },
     ...cut.map((fault) => ({
       name: `${fault.after === true ? "does it and " : ""}closes the connection`,
       fault,

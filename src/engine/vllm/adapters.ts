@@ -37,9 +37,33 @@ export function createAdapters(client: Client): AdapterTarget {
     throw new GatewayError(code, `${path} of ${client.url} answered ${status}: ${upstream}`, { upstream });
   }
 
+  /** What `/v1/models` lists with a parent. */
+  async function list({ signal }: CallOptions): Promise<ReadonlyMap<string, string>> {
+    const answer = await client.call("/v1/models", { signal });
+    const data = isObject(answer) && Array.isArray(answer.data) ? answer.data.slice(0, LIST_LIMIT) : [];
+    const held = new Map<string, string>();
+    for (const card of data as unknown[]) {
+      if (!isObject(card) || typeof card.id !== "string" || typeof card.parent !== "string") continue;
+      held.set(card.id, typeof card.root === "string" ? card.root : "");
+    }
+    return held;
+  }
+
+  /** A 200 of a proxy, or of one of several processes behind the URL, changes nothing: the list must bear it out. */
+  async function confirm(route: string, name: string, wanted: string | null, options: CallOptions): Promise<void> {
+    const found = (await list(options)).get(name) ?? null;
+    // A list that tells no path says at least that it is there.
+    if (found === wanted || (found === "" && wanted !== null)) return;
+    const told = found === null ? "does not list" : wanted === null ? "still lists" : `lists ${found} for`;
+    throw new GatewayError("replica_failed", `${route} of ${client.url} answered 200, but /v1/models ${told} ${name}.`);
+  }
+
   async function unload(name: string, options: CallOptions): Promise<boolean> {
     const { status, text } = await send(UNLOAD, { lora_name: name }, options);
-    if (status === 200) return true;
+    if (status === 200) {
+      await confirm(UNLOAD, name, null, options);
+      return true;
+    }
     if (status === 404 && readUpstreamError(text).message !== "Not Found") return false;
     return refuse(UNLOAD, status, text);
   }
@@ -60,16 +84,8 @@ export function createAdapters(client: Client): AdapterTarget {
         ({ status, text } = await send(LOAD, plain, options));
       }
       if (status !== 200) refuse(LOAD, status, text);
+      await confirm(LOAD, name, path, options);
     },
-    async list({ signal }) {
-      const answer = await client.call("/v1/models", { signal });
-      const data = isObject(answer) && Array.isArray(answer.data) ? answer.data.slice(0, LIST_LIMIT) : [];
-      const held = new Map<string, string>();
-      for (const card of data as unknown[]) {
-        if (!isObject(card) || typeof card.id !== "string" || typeof card.parent !== "string") continue;
-        held.set(card.id, typeof card.root === "string" ? card.root : "");
-      }
-      return held;
-    },
+    list,
   };
 }
