@@ -25,7 +25,7 @@ import { createOffloadPlans } from "./gateway/offload-plans.ts";
 import { toPrefix } from "./gateway/prefix.ts";
 import { createLeases } from "./gateway/residency/leases.ts";
 import { createResidencies } from "./gateway/residency/residencies.ts";
-import { createWeights, kindOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
+import { createWeights, kindOf, placeOf, toSpecs, upstreamSpec } from "./gateway/specs.ts";
 import { startReplicas } from "./gateway/start.ts";
 import { createStreamWatch } from "./gateway/stream-watch.ts";
 import { createTextCalls } from "./gateway/text-calls.ts";
@@ -292,7 +292,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       server: fleet.server,
       async attach(request, signal) {
         const url = request.url.replace(/\/+$/, "");
-        const known = fleet.replicas().find(({ engine }) => engine.url === url);
+        const known = fleet.replicas().find(({ engine }) => engine.url != null && placeOf(engine.url) === placeOf(url));
         if (known !== undefined)
           throw new GatewayError("conflict", `${url} is attached already, as ${known.id}.`, { param: "url" });
         const spec = upstreamSpec(request.kind, url);

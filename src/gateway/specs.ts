@@ -96,10 +96,28 @@ export function createWeights(
   return (id, url) => byName.get(url ?? id) ?? byName.get(id) ?? 1;
 }
 
+/**
+ * Where a server is, spelt in one way: this machine has many names, and one server that is attached under two of them
+ * would count twice in a trainer's group.
+ *
+ * @example
+ * ```ts
+ * import { placeOf } from "./specs.ts";
+ * if (placeOf("http://LOCALHOST:8001/") !== placeOf("http://127.0.0.1:8001")) throw new Error("the same server");
+ * ```
+ */
+export function placeOf(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const host = /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname) ? "loopback" : hostname;
+  return `${protocol}//${host}:${port}${pathname.replace(/\/+$/, "")}`;
+}
+
 /** No model and no upstream: the shipped model. With upstreams, embedded replicas only where a model is named. */
 export function toSpecs(config: Config, ports: Ports): EngineSpec[] {
   const embedded = config.upstream.length === 0 || config.model !== undefined;
-  const double = config.upstream.find((url, index) => config.upstream.indexOf(url) !== index);
+  const places = config.upstream.map(placeOf);
+  const double = config.upstream.find((_, index) => places.indexOf(places[index] ?? "") !== index);
   if (double !== undefined) {
     throw new GatewayError("invalid_value", `--upstream ${double} is given twice; every server once.`, {
       param: "upstream",

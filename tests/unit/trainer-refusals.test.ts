@@ -284,6 +284,16 @@ describe("revisions", () => {
   });
 });
 
+test("a server under another of this machine's names is the same server: it would count twice in the group", async () => {
+  const rig = await startRig([{}]);
+  const { port } = new URL(rig.fakes[0]?.url ?? "");
+  const answer = await rig.post("/api/servers", { url: `http://localhost:${port}/` });
+  assert.equal(answer.status, 409);
+  assert.match(String(answer.body.detail), /is attached already, as vllm-0/);
+  assert.deepEqual(await rig.get("/get_world_size"), { world_size: 1 });
+  await rig.end();
+});
+
 describe("what a 500 of a weight call means", () => {
   const wrap = (words: string) =>
     `Call to collective_rpc method failed: Worker failed with error '${words}', please check the stack trace above for the root cause`;

@@ -76,7 +76,7 @@ export type AttachServer = z.infer<typeof AttachServer>;
 export const PatchServer = z
   .strictObject({ state: z.enum(["draining", "ready"]).optional(), weight: ServerWeight.optional() })
   .refine(({ state, weight }) => state !== undefined || weight !== undefined, {
-    message: "is required, or weight",
+    message: "given, or weight instead of it",
     path: ["state"],
   })
   .meta({ id: "PatchServer", description: "`draining` takes the replica out of rotation; `ready` puts it back." });
