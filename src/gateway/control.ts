@@ -120,7 +120,13 @@ export function createControl(
   }
 
   /** Takes back what some servers did and others refused: a server that stays paused behind an open gate answers nobody. */
-  async function takeBack(call: Call<unknown>): Promise<void> {
+  async function takeBack(name: string, call: Call<unknown>): Promise<void> {
+    try {
+      guard.refuseInWindow(name);
+    } catch {
+      // They stay as they are: a generation would meet empty parameters. The end of the update lets them go on.
+      return;
+    }
     const limit = new AbortController();
     await Promise.all(
       upstreams().map(({ engine }) =>
@@ -161,7 +167,7 @@ export function createControl(
         return result;
       } catch (error) {
         if (closed) {
-          await takeBack((control, own) => control.resume({ signal: own }));
+          await takeBack("/resume", (control, own) => control.resume({ signal: own }));
           open("pause");
         }
         throw error;
@@ -208,7 +214,7 @@ export function createControl(
       } catch (error) {
         forget();
         if (closed) {
-          await takeBack((control, own) => control.wakeUp(null, { signal: own }));
+          await takeBack("/wake_up", (control, own) => control.wakeUp(null, { signal: own }));
           open("sleep");
         }
         throw error;

@@ -42,6 +42,30 @@ describe("closing what is open", () => {
   });
 });
 
+describe("a group that has lost a server", () => {
+  for (const how of ["detached", "restarted"] as const) {
+    test(`${how} while nobody sends: the next start is refused, and the trainer joins anew`, async () => {
+      rig = await startRig([{}, {}]);
+      await rig.join();
+      const { state } = rig.fakes[1]!;
+      if (how === "detached") await rig.request("/api/servers/vllm-1", { method: "DELETE" });
+      else {
+        state.reborn();
+        // Noticed by a probe, long before the trainer says anything.
+        while (!rig.lines.some((line) => /restarted|another process/.test(line)))
+          await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const refused = await rig.post("/start_weight_update", {});
+      assert.equal(refused.status, 409);
+      assert.match(refused.body.error.message, new RegExp(`no longer complete: vllm-1 \\(it was ${how}\\)`));
+      assert.equal(rig.fakes[0]!.state.transfer.active, false);
+      const { trainer, status } = await rig.join();
+      assert.equal(status, 200);
+      for (const answer of await rig.sync(trainer, 1)) assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    });
+  }
+});
+
 describe("prefixes of the old weights", () => {
   for (const clear of [true, false]) {
     test(`after the trainer's own pause with keep and clear_cache=${clear}`, async () => {
@@ -91,4 +115,17 @@ describe("a pause that one server refuses", () => {
       for (let round = 0; round < 3; round += 1) assert.equal((await rig.ask()).status, 200);
     });
   }
+
+  test("in an open update nobody is resumed: parameters are empty", async () => {
+    rig = await startRig([{}, {}]);
+    await rig.join();
+    await rig.post("/start_weight_update", {});
+    rig.fakes[1]!.state.setFaults({ paths: ["/pause"], status: 500 });
+    assert.equal((await rig.post("/pause?mode=keep")).status, 424);
+    assert.equal(targets(rig, 0).includes("/resume"), false);
+    assert.equal(rig.fakes[0]!.state.paused, true);
+    rig.fakes[1]!.state.setFaults({});
+    assert.equal((await rig.post("/finish_weight_update", {})).status, 200);
+    assert.equal((await rig.ask()).status, 200);
+  });
 });

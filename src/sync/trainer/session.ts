@@ -76,7 +76,12 @@ export function createTrainerSessions(options: TrainerOptions): TrainerSessions 
       return [];
     };
 
-    return (await Promise.all(joinedIds().map(look))).flat();
+    const joined = joinedIds();
+    // Its ranks are still part of the group: a broadcast would wait for them.
+    const left = cargo.shares
+      .filter(({ id }) => !joined.includes(id))
+      .map(({ id }) => ({ id, reason: fleet.replica(id) === undefined ? "it was detached" : "it was restarted" }));
+    return [...left, ...(await Promise.all(joined.map(look))).flat()];
   }
 
   function checkAll(ids: readonly ReplicaId[], call: TransferCall): void {
