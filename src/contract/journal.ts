@@ -21,6 +21,8 @@ export const ServerNote = z.object({
   fence: z.string().nullable(),
   /** An update of a trainer may be open on it, and it may be paused. */
   open: z.boolean(),
+  /** A sync has published with it and not resumed it yet: it serves nobody before somebody does. */
+  paused: z.boolean().default(false),
   /** The process that this is said of. */
   identity: Identity.nullable(),
 });

@@ -229,6 +229,38 @@ describe("kill -9 of the gateway in mid-sync", () => {
     }
   });
 
+  test("a gateway that dies before it has resumed what it published with: resumed at the start", async () => {
+    const fakes = await startFakes(2);
+    const upstreams = fakes.flatMap(({ url }) => ["--upstream", url]);
+    const args = ["--store", `sqlite:${join(room, "paused.db")}`, ...upstreams];
+    const confirmed: Confirmed = { known: new Set(), completed: new Map() };
+    let front = await startFront(args);
+    try {
+      for (const { state } of fakes) state.setFaults({ paths: ["/resume"], hang: true });
+      const broken = trainerUpdate(front, 7, confirmed, async () => undefined).catch(() => undefined);
+      const end = Date.now() + 10_000;
+      while ((await fleetOf(front)).weight_version === 0) assert.ok(Date.now() < end, front.output());
+      await front.end("SIGKILL");
+      await broken;
+      assert.deepEqual(
+        fakes.map(({ state }) => state.paused),
+        [true, true],
+      );
+      for (const { state } of fakes) state.setFaults({});
+      front = await startFront(args);
+      const { servers, weight_version } = await fleetOf(front);
+      assert.equal(weight_version, 1);
+      assert.deepEqual(
+        servers.map(({ state }) => state),
+        ["ready", "ready"],
+      );
+      for (let count = 0; count < 4; count += 1) assert.equal((await ask(front.url)).version, "1", front.output());
+    } finally {
+      await front.end("SIGKILL");
+      for (const fake of fakes) await fake.stop();
+    }
+  });
+
   test("sqlite", () => hunt(`sqlite:${join(room, "store.db")}`, [], 0));
 
   test("redis: the dead one's lease has to run out first", async () => {

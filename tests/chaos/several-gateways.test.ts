@@ -317,6 +317,28 @@ describe("two gateways over one store", () => {
     judge(traffic, "the end");
   });
 
+  test("the owner killed before it has resumed what it published with: the other resumes it", async () => {
+    await healthy();
+    const [owner, other] = fronts as [Front, Front];
+    for (const fake of fakes) fake.state.setFaults({ paths: ["/resume"], hang: true });
+    const version = (await fleetOf(owner)).weight_version + 1;
+    const broken = trainerUpdate(owner, 100 + step, async () => undefined).catch(() => undefined);
+    const reached = ({ weight_version }: Fleet): boolean => weight_version === version;
+    await until("the new version", () => fleetOf(owner), reached);
+    await owner.end("SIGKILL");
+    await broken;
+    for (const fake of fakes) {
+      assert.ok(fake.state.paused);
+      fake.state.setFaults({});
+    }
+    const patience = { "x-request-timeout": String(Number(LEASE) * 2 + 3) };
+    const { status, version: answered, body } = await ask(other.url, patience);
+    assert.equal(status, 200, `${JSON.stringify(body)} ${other.output()}`);
+    assert.equal(answered, String(version));
+    fronts[0] = await startFront(args(), false);
+    await healthy();
+  });
+
   for (const how of ["stands still", "is killed and comes back empty"]) {
     test(`the store ${how}: no answer with a wrong version, and recovery without a restart`, async () => {
       const draw = createDraw(SEED + 1);

@@ -18,12 +18,14 @@ import { createAnnounced } from "./announced.ts";
 import { type AuditRing, createAuditRing } from "./audit-ring.ts";
 import { createFollower, type Follower } from "./follow.ts";
 import { KEY, parseDocument } from "./head.ts";
+import { toResumed } from "./left-paused.ts";
 import { createMembers, type Members, type MembersOptions } from "./members.ts";
 import { keyOf, type Notes, sign, toNote, watchNotes } from "./notes.ts";
 import { type HeadLedger, openHead, withRecent } from "./open-head.ts";
+import { createReaper } from "./reaper.ts";
 import type { Recaller } from "./recall.ts";
-import { endDead, readRecords } from "./records.ts";
-import { toReason, toRefusal, withoutDead } from "./recover.ts";
+import { readRecords } from "./records.ts";
+import { toRefusal } from "./recover.ts";
 import { createTurn } from "./turn.ts";
 
 /** The name of the one lease. */
@@ -156,30 +158,6 @@ export function createJournal(options: JournalOptions): StoreJournal {
     }
   }
 
-  /** The lease is ours: whoever ran a sync before is dead, or has lost it. */
-  async function recover(lease: StoreLease | undefined): Promise<void> {
-    const { store, ledger } = opened();
-    const { active } = ledger.head;
-    if (active === null) return;
-    const writes = await endDead(store, ledger.head, clock.now());
-    const phase = writes.length === 0 ? "switch" : "";
-    await ledger.change((head) => {
-      if (head.active?.id !== active.id) return null;
-      const record = writes[0]?.value;
-      const told = record == null ? undefined : SyncDocument.parse(JSON.parse(record));
-      const reason = told?.sync.error?.message ?? toReason(active, phase);
-      const seq = told?.seq;
-      return {
-        head: {
-          ...withoutDead(head, active, reason),
-          recent: seq === undefined ? head.recent : withRecent(head, seq),
-        },
-        writes,
-      };
-    }, lease?.check);
-    log.warn("a weight sync was left unfinished by a gateway that ended", { sync: active.id, servers: active.touched });
-  }
-
   const refusal = (): GatewayError | null => toRefusal(ledger?.head.active ?? null, owner);
 
   async function acquire(): Promise<StoreLease | undefined> {
@@ -204,19 +182,11 @@ export function createJournal(options: JournalOptions): StoreJournal {
     }
   }
 
-  /** A gateway that ended in the middle of a sync: whoever gets its lease says so and fences what it had touched. */
-  async function reap(): Promise<void> {
-    const { store, ledger } = opened();
-    if (turn !== undefined || beginning || ledger.head.active === null) return;
-    const lease = await store.lease(LEASE, leaseMilliseconds);
-    if (lease === undefined) return;
-    try {
-      await ledger.refresh();
-      await recover(lease);
-    } finally {
-      await lease.release();
-    }
-  }
+  const reaper = createReaper({
+    ...{ opened, fleet, clock, log, leaseMilliseconds },
+    lease: () => opened().store.lease(LEASE, leaseMilliseconds),
+  });
+  const { recover } = reaper;
 
   const free = createFreeJournal();
 
@@ -294,7 +264,7 @@ export function createJournal(options: JournalOptions): StoreJournal {
       carried: () => follower?.carried ?? { seen: 0, held: null },
       async onRound() {
         notes?.retry();
-        await reap();
+        if (turn === undefined && !beginning) await reaper.reap();
         rounds += 1;
         if (rounds % AUDIT_ROUNDS === 0) options.onAudit((await ring?.look()) ?? []);
       },
@@ -360,7 +330,11 @@ export function createJournal(options: JournalOptions): StoreJournal {
         return { head: { ...head, published }, writes };
       });
     },
-    note: (url) => ledger?.head.servers[url],
+    note(url) {
+      const note = ledger?.head.servers[url];
+      // Another gateway may have paused it for a sync of its own: only under the lease is it resumed.
+      return note?.paused === true && store?.facts.shared === true ? { ...note, paused: false } : note;
+    },
     fence(engine, reason) {
       const replica = fleet.replicas().find((one) => one.engine === engine);
       if (replica === undefined) return;
@@ -368,6 +342,11 @@ export function createJournal(options: JournalOptions): StoreJournal {
       fencedAtStart.add(replica.id);
       // Behind the start that is under way: until then it has no weights to compare.
       queueMicrotask(() => syncs().watchFenced(replica.id));
+    },
+    async resumed(url) {
+      await ledger?.change((head) => ({
+        head: { ...head, servers: { ...head.servers, ...toResumed(head.servers, [url]) } },
+      }));
     },
     watchFenced() {
       for (const replica of fleet.replicas()) if (fencedAtStart.has(replica.id)) syncs().watchFenced(replica.id);

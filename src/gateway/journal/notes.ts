@@ -21,10 +21,10 @@ export function toNote(replica: Replica): Omit<ServerNote, "identity"> | null {
   if (replica.info === null) return null;
   if (replica.state === "quarantined") {
     const fence = replica.lastError ?? "It was fenced.";
-    return { version: null, digest: null, fence, open: false };
+    return { version: null, digest: null, fence, open: false, paused: false };
   }
   if (replica.state !== "ready" && replica.state !== "draining") return null;
-  return { version: replica.weightVersion, digest: replica.weightDigest, fence: null, open: false };
+  return { version: replica.weightVersion, digest: replica.weightDigest, fence: null, open: false, paused: false };
 }
 
 /** Asks the server who it is, so that a later gateway can tell whether it is still the same process. */
@@ -84,7 +84,9 @@ export function watchNotes(options: {
       if (overtaken) return null;
       // An older gateway's fence is lifted only by what happened here since.
       const open = note.fence !== null && there?.open === true;
-      return { head: { ...head, servers: { ...head.servers, [key]: { ...note, open } } } };
+      // That a sync still has to resume it says the sync.
+      const paused = note.fence === null && there?.paused === true;
+      return { head: { ...head, servers: { ...head.servers, [key]: { ...note, open, paused } } } };
     });
     owed.delete(key);
     if (overtaken) overtake(key);

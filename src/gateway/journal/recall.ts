@@ -8,6 +8,7 @@ import type { Engine, EngineInfo, TransferIdentity } from "../../engine/engine.t
 import { isOtherInstance, isSameInstance } from "../../engine/vllm/instance.ts";
 import type { Clock } from "../../ports.ts";
 import { identify } from "../../sync/trainer/work.ts";
+import { endPause, STILL_PAUSED } from "./left-paused.ts";
 
 /** What to believe. */
 export interface Belief {
@@ -47,6 +48,8 @@ export interface Recaller {
   note(url: string): ServerNote | undefined;
   /** It is to be fenced, before it is shown as up. */
   fence(engine: Engine, reason: string): void;
+  /** It is not paused any more. */
+  resumed(url: string): Promise<void>;
 }
 
 /** The engine, whose first start remembers what an earlier gateway knew. */
@@ -68,10 +71,13 @@ export function withRecall(engine: Engine, clock: Pick<Clock, "timer">, recaller
       target === undefined && note.fence === null && note.version !== null
         ? { version: note.version, digest: note.digest, fence: null }
         : toBelief(note, now, fresh);
-    if (belief.fence !== null) {
+    const left = note.paused && !isOtherProcess(note, now);
+    const stuck = left && belief.fence === null && !(await endPause(engine, clock)) ? STILL_PAUSED : null;
+    const fence = belief.fence ?? stuck;
+    if (fence !== null) {
       engine.weights?.adopt?.();
-      recaller.fence(wrapped, belief.fence);
-    }
+      recaller.fence(wrapped, fence);
+    } else if (note.paused) await recaller.resumed(url);
     engine.noteWeights?.(belief.version, belief.digest);
     return { ...info, weightVersion: belief.version, weightDigest: belief.digest };
   };

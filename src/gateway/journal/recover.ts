@@ -36,6 +36,7 @@ export function withoutDead(head: Head, active: ActiveSync, reason: string): Hea
     digest: null,
     fence: reason,
     open: active.kind === "trainer",
+    paused: false,
     identity: null,
   };
   // The process that was touched, so that a later one behind the URL is told from it.

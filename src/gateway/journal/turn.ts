@@ -13,6 +13,7 @@ import type { Clock } from "../../ports.ts";
 import type { Store, StoreLease } from "../../store/store.ts";
 import type { SyncTurn, TurnKind } from "../../sync/journal.ts";
 import { KEY } from "./head.ts";
+import { toResumed } from "./left-paused.ts";
 import { keyOf, toNote, withIdentity } from "./notes.ts";
 import { type Change, type HeadLedger, withRecent } from "./open-head.ts";
 
@@ -130,13 +131,16 @@ export function createTurn(options: TurnOptions): SyncTurn {
         const key = replica === undefined ? null : keyOf(replica);
         if (replica === undefined || key === null) return null;
         const given = as.get(id);
-        const now = given === undefined ? toNote(replica) : { ...given, fence: null, open: false };
+        const now = given === undefined ? toNote(replica) : { ...given, fence: null, open: false, paused: true };
         if (now !== null) {
           const open = now.fence !== null && kind === "trainer";
           return [key, await withIdentity(clock, replica, { ...now, open })];
         }
         const away = `It did not serve when sync ${sync.id} ended; what it holds is unknown.`;
-        return [key, { version: null, digest: null, fence: away, open: kind === "trainer", identity: null }];
+        return [
+          key,
+          { version: null, digest: null, fence: away, open: kind === "trainer", paused: false, identity: null },
+        ];
       }),
     );
     return Object.fromEntries(found.filter((one) => one !== null));
@@ -207,11 +211,13 @@ export function createTurn(options: TurnOptions): SyncTurn {
         const servers = await notesOf(new Map());
         await insist((head) => {
           const running = head.active?.id === sync.id;
+          // What was published is not touched again; that its servers have been resumed is new.
+          const ended = running ? servers : toResumed(head.servers, Object.keys(servers));
           return {
             head: {
               ...head,
               active: running ? null : head.active,
-              ...(running && touched.length > 0 ? { servers: { ...head.servers, ...servers } } : {}),
+              servers: { ...head.servers, ...ended },
               ...(final === null ? {} : { recent: withRecent(head, seq) }),
             },
             ...(final === null ? {} : { writes: [record(final)] }),
