@@ -33,27 +33,53 @@ async function* replay(events: readonly GenerateEvent[]): AsyncGenerator<Generat
   yield* events;
 }
 
-/** Events already read, then the live rest; the lease ends with the iteration, whichever way that ends. */
-async function* continueWith(
+/**
+ * Events already read, then the live rest. The lease ends with the iteration, whichever way that ends, or with the call:
+ * a client that leaves before the head of its answer makes runtimes drop a stream that nobody ever read. Not a generator
+ * for the same reason: giving back one that has not begun runs none of its code.
+ */
+function continueWith(
   head: readonly GenerateEvent[],
   rest: AsyncIterator<GenerateEvent>,
   lease: Lease,
-): AsyncGenerator<GenerateEvent> {
-  let outcome: "ok" | "failed" = "ok";
-  try {
-    yield* head;
-    for (;;) {
-      const next = await rest.next();
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } catch (error) {
-    if (isReplicaFault(toGatewayError(error))) outcome = "failed";
-    throw error;
-  } finally {
+  signal: AbortSignal,
+): AsyncIterableIterator<GenerateEvent> {
+  let given = 0;
+  const end = (outcome: "ok" | "failed"): void => {
+    signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
-    await rest.return?.();
-  }
+  };
+  const onAbort = (): void => {
+    end("ok");
+    void rest.return?.().catch(() => undefined);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      const seen = head[given];
+      if (seen !== undefined) {
+        given += 1;
+        return { done: false, value: seen };
+      }
+      try {
+        const next = await rest.next();
+        if (next.done === true) end("ok");
+        return next;
+      } catch (error) {
+        end(isReplicaFault(toGatewayError(error)) ? "failed" : "ok");
+        throw error;
+      }
+    },
+    async return() {
+      end("ok");
+      await rest.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 async function generateOnce(lease: Lease, call: InboundCall): Promise<Outcome> {
@@ -76,7 +102,8 @@ async function generateOnce(lease: Lease, call: InboundCall): Promise<Outcome> {
     seen.push(next.value);
     // A stream may leave with its first visible piece; until then it can still be moved.
     const visible = next.value.type === "delta" || next.value.type === "finish";
-    if (call.stream && visible) return { kind: "generated", events: continueWith(seen, iterator, lease), stamp };
+    if (call.stream && visible)
+      return { kind: "generated", events: continueWith(seen, iterator, lease, call.signal), stamp };
   }
   lease.release("ok");
   return { kind: "generated", events: replay(seen), stamp };

@@ -86,8 +86,12 @@ async function passStreamed(
   });
   const finish = (outcome: "ok" | "failed"): void => {
     watched.end();
+    signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
   };
+  // The exchange hears of it by itself; a stream that is dropped unread does not.
+  const onAbort = (): void => finish("ok");
+  signal.addEventListener("abort", onAbort, { once: true });
   const failure = (cause: unknown): GatewayError => {
     if (signal.aborted) return toGatewayError(signal.reason);
     return broken(lease, expired ? SILENT : cause);
@@ -205,11 +209,15 @@ async function passOn(
     expired = true;
     void reader.cancel("silent for too long").catch(() => undefined);
   });
-  const onAbort = (): void => void reader.cancel(signal.reason).catch(() => undefined);
   const finish = (outcome: "ok" | "failed"): void => {
     watched.end();
     signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
+  };
+  // Ends the lease by itself: a stream whose client left before its head is dropped unread, and never told so.
+  const onAbort = (): void => {
+    finish("ok");
+    void reader.cancel(signal.reason).catch(() => undefined);
   };
   /** Why a stream ended, if not by itself. */
   const failure = (cause?: unknown): GatewayError | undefined => {
