@@ -84,7 +84,10 @@ async function passStreamed(
     expired = true;
     body.cancel(new Error("silent for too long"));
   });
+  let finished = false;
   const finish = (outcome: "ok" | "failed"): void => {
+    if (finished) return;
+    finished = true;
     watched.end();
     signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
@@ -209,7 +212,10 @@ async function passOn(
     expired = true;
     void reader.cancel("silent for too long").catch(() => undefined);
   });
+  let finished = false;
   const finish = (outcome: "ok" | "failed"): void => {
+    if (finished) return;
+    finished = true;
     watched.end();
     signal.removeEventListener("abort", onAbort);
     lease.release(outcome);
