@@ -20,8 +20,6 @@ import { hasProcessors } from "./processors.ts";
 import { sampleToken } from "./sampler.ts";
 import { createGroup, type FinishOutput, Sequence, type SequenceGroup } from "./sequence.ts";
 
-/** Prompt tokens per call. Long enough to be compute-bound, short enough that decoding waits less than a second. */
-const PREFILL_CHUNK = 256;
 /** Floats of logits that a call for prompt log probabilities may make: 16 MiB. */
 const PROMPT_LOGITS_LIMIT = 4 * 2 ** 20;
 
@@ -207,7 +205,7 @@ class ContinuousBatcher implements Batcher {
 
   /** Reads prompts until about one chunk of tokens is done. */
   #prefillTurn(outputs: BatchOutput[]): void {
-    for (let done = 0; done < PREFILL_CHUNK; ) {
+    for (let done = 0; done < this.#model.decoder.piece; ) {
       const sequence = this.#prefilling ?? this.#admit(outputs);
       if (sequence === null) return;
       // Whole chunks of the sequence's own, whatever else is in the batch: the same prompt gives the same numbers.
@@ -266,8 +264,8 @@ class ContinuousBatcher implements Batcher {
     const { vocabSize, decoder } = this.#model;
     const wantsPrompt = !group.reported && group.request.sampling.promptLogprobs >= 0;
     const limit = wantsPrompt
-      ? Math.max(1, Math.min(PREFILL_CHUNK, Math.floor(PROMPT_LOGITS_LIMIT / vocabSize)))
-      : PREFILL_CHUNK;
+      ? Math.max(1, Math.min(decoder.piece, Math.floor(PROMPT_LOGITS_LIMIT / vocabSize)))
+      : decoder.piece;
     const from = sequence.cached;
     const to = Math.min(tokens.length, from + limit);
     const complete = to === tokens.length;
@@ -299,7 +297,7 @@ class ContinuousBatcher implements Batcher {
     const { key } = group.request;
     const slot = this.#rows.length;
     const from = sequence.cached;
-    const to = Math.min(tokens.length, from + PREFILL_CHUNK);
+    const to = Math.min(tokens.length, from + this.#model.decoder.piece);
     if (pooling === "mean" || to === tokens.length) {
       group.pool ??= new Pool(pooling, config.hiddenSize);
       group.pool.add(decoder.embed(this.#cache, slot, tokens, from, to), from);

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { GatewayError, invalidValue } from "../errors.ts";
 import type { Sha256 } from "../ports.ts";
+import { judgePieces, measurePieces } from "./attention-check.ts";
 import type { LoadedModel, LoadModelOptions, ModelResidency } from "./batch-types.ts";
 import { createCodedInitializers, showForms, toWeightBytes } from "./coded-initializers.ts";
 import { chooseDevice } from "./device.ts";
@@ -141,6 +142,8 @@ interface PlainOptions {
   readonly activations: LoadModelOptions["activations"];
   readonly onProgress: LoadModelOptions["onProgress"];
   readonly provider: Provider;
+  /** Tokens of a prompt that one call may compute; default: the decoder's. */
+  readonly piece: number | undefined;
 }
 
 /** The whole model in one session. */
@@ -151,7 +154,7 @@ async function loadPlain(options: PlainOptions): Promise<{
   /** Operators that the CPU runs in place of the provider. */
   elsewhere: string;
 }> {
-  const { config, positions, source, tables, quantize, activations, onProgress, provider } = options;
+  const { config, positions, source, tables, quantize, activations, onProgress, provider, piece } = options;
   const runtime = openOnnxRuntime();
   const { tensors, packed, forms } = await readInitializers(config, source, quantize, onProgress);
   for (const [name, table] of tables) tensors.set(name, table);
@@ -184,7 +187,7 @@ async function loadPlain(options: PlainOptions): Promise<{
     tensors.clear();
   });
   const elsewhere = session.assignments === null ? "" : showElsewhere(session.assignments);
-  return { decoder: new Decoder(runtime, runner, { config, positions }), forms, elsewhere };
+  return { decoder: new Decoder(runtime, runner, { config, positions, piece }), forms, elsewhere };
 }
 
 /**
@@ -217,10 +220,14 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       ? checkMemory(config, source, { quantize, positions, limits })
       : toTieredCacheBytes(config, positions, directive, limits?.slots);
     const tables = createRotaryTables(config, positions);
+    const { piece, note } =
+      device.provider === "webgpu"
+        ? judgePieces(await measurePieces(openOnnxRuntime(), config, "webgpu", createRotaryTables), "webgpu")
+        : {};
     const { decoder, residency, forms, elsewhere } = inMemory
       ? await loadPlain({
           ...{ config, positions, source, tables, quantize, activations, onProgress },
-          provider: device.provider,
+          ...{ provider: device.provider, piece },
         })
       : {
           ...(await loadLayered({ config, positions, source, directive, spoolDirectory, tables, onProgress })),
@@ -240,7 +247,10 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       weightBytes: toWeightBytes(config, forms),
       groupBytes: toModelBytes(config, plan, forms),
       provider: residency === undefined ? provider : `${provider}, layer by layer`,
-      device: { provider: device.provider, name: device.name, notes: device.notes, elsewhere },
+      device: {
+        ...{ provider: device.provider, name: device.name, elsewhere },
+        notes: note === undefined ? device.notes : [...device.notes, note],
+      },
       ...(kvBytes === undefined ? {} : { kvBytes }),
       weightFormat: showForms(forms),
       computedTokens: () => decoder.computed,

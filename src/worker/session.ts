@@ -9,6 +9,9 @@ import type { ModelConfig } from "./model-config.ts";
 import { pinnedBigInt64, pinnedFloat32, pinnedInt32 } from "./native/memory.ts";
 import type { OnnxRuntime, OrtSession, OrtTensor, RunBinding } from "./native/onnxruntime.ts";
 
+/** Long enough to be compute-bound, short enough that decoding waits less than a second. */
+const PIECE = 256;
+
 /** Which positions of a prefill get logits. */
 export type WantedLogits = "none" | "last" | "all";
 
@@ -84,6 +87,8 @@ export class Decoder {
   readonly config: ModelConfig;
   /** Longest context. */
   readonly positions: number;
+  /** Tokens of a prompt that one call may compute. */
+  readonly piece: number;
   readonly #runtime: OnnxRuntime;
   readonly #runner: StepRunner;
   readonly #shapes = new Map<string, Shape>();
@@ -104,12 +109,13 @@ export class Decoder {
   constructor(
     runtime: OnnxRuntime,
     runner: StepRunner,
-    options: { readonly config: ModelConfig; readonly positions: number },
+    options: { readonly config: ModelConfig; readonly positions: number; readonly piece?: number | undefined },
   ) {
     this.#runtime = runtime;
     this.#runner = runner;
     this.config = options.config;
     this.positions = options.positions;
+    this.piece = options.piece ?? PIECE;
   }
 
   /** Tokens run so far, of prompts and of outputs. */

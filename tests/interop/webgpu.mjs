@@ -6,7 +6,11 @@ import { join } from "node:path";
 const SOFTWARE = ["/usr/lib/chromium/vk_swiftshader_icd.json", "/opt/google/chrome/vk_swiftshader_icd.json"];
 /** float32 on both sides, sums in another order. */
 const TOLERANCE = 1e-3;
-const PROMPTS = ["What is 64 + 18?", "What is 17 + 25?", "What is 3 + 4?", "What is 99 + 1?"];
+const PROMPTS = [
+  ...["What is 64 + 18?", "What is 17 + 25?", "What is 3 + 4?", "What is 99 + 1?"],
+  // Longer than the tiles of a GPU's attention kernel.
+  `${"Think of numbers, one after the other, and of nothing else. ".repeat(6)}What is 41 + 7?`,
+];
 
 const ask = async (url, content) => {
   const response = await fetch(`${url}/v1/chat/completions`, {

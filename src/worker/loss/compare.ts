@@ -40,8 +40,9 @@ function measure(reference: Run, other: Run, ids: readonly number[]): Loss {
   const { vocabSize } = reference.model;
   const logitsOf = ({ model, cache }: Run, from: number, to: number) =>
     model.decoder.prefill(cache, 0, ids, from, to, "all");
-  for (let from = 0; from < ids.length - 1; from += CHUNK) {
-    const to = Math.min(ids.length - 1, from + CHUNK);
+  const piece = Math.min(CHUNK, reference.model.decoder.piece, other.model.decoder.piece);
+  for (let from = 0; from < ids.length - 1; from += piece) {
+    const to = Math.min(ids.length - 1, from + piece);
     const [ours, theirs] = [logitsOf(reference, from, to), logitsOf(other, from, to)];
     for (let at = 0; at < to - from; at++) {
       const row = (logits: Float32Array) => logits.subarray(at * vocabSize, (at + 1) * vocabSize);
