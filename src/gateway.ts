@@ -177,6 +177,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
     ...{ fleet, clock, log },
     syncing: syncs.active,
     refuseInWindow: (call) => trainer.refuseInWindow(call),
+    shared: () => journal.store?.facts.shared === true,
   });
 
   const attachments = createAttachments({ fleet, log, weightOf, makeEngine, listed: config.upstream });

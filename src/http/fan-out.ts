@@ -9,7 +9,12 @@ import type { ControlResult, Gateway } from "../gateway-types.ts";
 export function allResults<T>(outcome: ControlResult<T>, action: string): readonly T[] {
   const asked = outcome.servers.filter((server) => server.skipped === undefined);
   if (asked.length === 0) {
-    throw new GatewayError("no_replica", `No replica could be asked to ${action}.`);
+    const why = outcome.servers.map(({ id, skipped }) => `${id} is ${skipped}`).join(", ");
+    const mend =
+      why === ""
+        ? "The fleet is empty: attach a server with POST /api/servers."
+        : `${why}. GET /api/servers says why; start what is down, and POST /api/servers/{id}/refit what is quarantined.`;
+    throw new GatewayError("no_replica", `No replica could be asked to ${action}. ${mend}`);
   }
   const failed = outcome.servers.filter((server) => server.error !== undefined);
   const [first] = failed;

@@ -46,6 +46,12 @@ function accepted(issue: Issue): string {
       return `in the format ${issue.format}`;
     case "invalid_key":
       return "left out: its name is not one that is accepted here";
+    case "invalid_union": {
+      const [, kinds] = /^Invalid discriminator value\. Expected (.+)$/.exec(issue.message) ?? [];
+      return kinds === undefined
+        ? "of an accepted type"
+        : `one of ${kinds.replaceAll("'", '"').replaceAll(" | ", ", ")}`;
+    }
     default:
       return issue.message === "Invalid input" ? "of an accepted type" : issue.message;
   }

@@ -129,3 +129,25 @@ describe("a pause that one server refuses", () => {
     assert.equal((await rig.ask()).status, 200);
   });
 });
+
+test("controls that reach nobody say why, and what helps", async () => {
+  rig = await startRig([{}]);
+  await rig.request("/api/servers/vllm-0", { method: "DELETE" });
+  for (const path of ["/pause", "/resume", "/sleep", "/wake_up", "/reset_prefix_cache"]) {
+    const { status, body } = await rig.post(path);
+    assert.equal(status, 409, path);
+    assert.match(body.error.message, /^No replica could be asked to .*attach a server with POST \/api\/servers/);
+  }
+});
+
+test("words of what a control route does not take", async () => {
+  rig = await startRig([{}]);
+  const source = await rig.post("/api/weight-syncs", { source: { kind: "ftp" } });
+  assert.equal(String(source.body.detail), 'source.kind must be one of "disk", "http", "upload", "nccl", got "ftp".');
+  const patch = await rig.request("/api/servers/vllm-0", {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  assert.match(await patch.text(), /state must be given, or weight instead of it, got undefined/);
+});

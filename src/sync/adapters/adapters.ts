@@ -27,6 +27,8 @@ export interface AdaptersOptions {
   readonly syncing: () => string | null;
   /** Throws `conflict` while servers may hold half an update. */
   readonly refuseInWindow: (call: string) => void;
+  /** True where other gateways may serve the same fleet. Default: none does. */
+  readonly shared?: () => boolean;
 }
 
 /** What a caller asks for. */
@@ -54,7 +56,7 @@ const summarize = (
   `${what} failed on ${failed.length} of ${total} servers. ${failed.map(({ id, error }) => `${id}: ${error.message}`).join(" | ")}`;
 
 /** Creates it; nothing runs before the first call. */
-export function createAdapters({ fleet, clock, log, syncing, refuseInWindow }: AdaptersOptions): Adapters {
+export function createAdapters({ fleet, clock, log, syncing, refuseInWindow, shared }: AdaptersOptions): Adapters {
   const table = fleet.adapters;
   /** One change of a name after the other. */
   const turns = new Map<string, Promise<unknown>>();
@@ -241,6 +243,12 @@ export function createAdapters({ fleet, clock, log, syncing, refuseInWindow }: A
       const facts: AdapterFacts = { name, version, path, is3d, parent };
       table.publish(facts);
       log.info("adapter loaded", { adapter: name, adapter_version: version, servers: replicas.length });
+      if (shared?.() === true) {
+        log.warn(
+          "adapter known to this gateway alone: others of this store route its name by what servers list, without a version, and do not wait while it is replaced; send its loads and its requests through one gateway",
+          { adapter: name },
+        );
+      }
       return facts;
     } finally {
       open();
