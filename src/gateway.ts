@@ -185,7 +185,17 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   const bridge = wireBridge({ ports, log, config, fleet, servers: trainer });
 
   const snapshot = () => fleet.snapshot({ paused, draining, activeSync: syncs.active() });
-  const control = createControl(fleet, trainer, clock, (now) => {
+  /** A sync that writes weights now, of whichever gateway: a server that is woken meanwhile generates with empty parameters, and dies. */
+  const refuseWhileWritten = (call: string): void => {
+    trainer.refuseInWindow(call);
+    const busy = syncs.active();
+    const held = fleet.replicas().find(({ engine, state }) => engine.transfer !== undefined && state === "syncing");
+    if (busy === null || held === undefined) return;
+    const message = `${call}: weight sync ${busy} writes the weights of ${held.id}. Wait for its end.`;
+    throw new GatewayError("sync_in_progress", message, { replica: held.id });
+  };
+  const guard = { ...trainer, refuseInWindow: refuseWhileWritten };
+  const control = createControl(fleet, guard, clock, (now) => {
     paused = now;
     hub.publish("fleet", { type: "fleet", fleet: snapshot() });
   });

@@ -136,8 +136,6 @@ describe("two gateways over one store", () => {
     assert.deepEqual(traffic.wrong, [], where);
     for (const { state } of fakes) assert.ok(!state.dead, `${where}: a request met a server without weights`);
   }
-
-  /** A trainer's whole update. */
   async function trainerUpdate(front: Front, step: number, pause: () => Promise<void>): Promise<void> {
     const { body } = await json<{ world_size: number }>(`${front.url}/get_world_size`);
     const world = body.world_size + 1;
@@ -151,6 +149,9 @@ describe("two gateways over one store", () => {
       };
       await post("/init_weight_transfer_engine", { init_info: init });
       await post("/start_weight_update", {});
+      // Servers without weights are woken by nobody.
+      for (const url of urls().flatMap((front) => ["/resume", "/sleep", "/wake_up"].map((path) => front + path)))
+        assert.equal((await postJson(url, {})).status, 409, url);
       const updating = post("/update_weights", { update_info: updateInfo() });
       broadcast(trainer, step, false);
       await updating;
@@ -159,7 +160,6 @@ describe("two gateways over one store", () => {
       await trainer.close();
     }
   }
-
   const urls = (): string[] => fronts.map(({ url }) => url);
 
   test("syncs of every mode at either, a trainer's updates at either: no request meets a server in between", async () => {

@@ -245,7 +245,7 @@ export function createAdapters({ fleet, clock, log, syncing, refuseInWindow, sha
       log.info("adapter loaded", { adapter: name, adapter_version: version, servers: replicas.length });
       if (shared?.() === true) {
         log.warn(
-          "adapter known to this gateway alone: others of this store route its name by what servers list, without a version, and do not wait while it is replaced; send its loads and its requests through one gateway",
+          "adapter known to this gateway alone: others of this store answer 404 for it, or route it without a version and without waiting for its replacement; send its loads and its requests through one gateway",
           { adapter: name },
         );
       }
