@@ -51,6 +51,25 @@ export function toSuggestion(word: string, known: readonly string[]): string | u
   return near.sort((a, b) => a.far - b.far)[0]?.name;
 }
 
+/**
+ * `--max-logprobs -1` as vLLM's command line takes it: `node:util` holds what begins with a dash for an option, which no
+ * negative number is.
+ */
+function joinNegative(args: readonly string[], options: Options): string[] {
+  const out: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] as string;
+    if (arg === "--") return [...out, ...args.slice(index)];
+    const next = args[index + 1];
+    const takesValue = arg.startsWith("--") && options[arg.slice(2)]?.value !== undefined;
+    if (takesValue && next !== undefined && /^-\.?\d/.test(next)) {
+      out.push(`${arg}=${next}`);
+      index += 1;
+    } else out.push(arg);
+  }
+  return out;
+}
+
 /** Parses; throws UsageError that names the option and, where one is near, the one that was meant. */
 export function parseArguments(
   args: readonly string[],
@@ -68,7 +87,7 @@ export function parseArguments(
   let parsed: Parsed;
   try {
     parsed = parseArgs({
-      args: [...args],
+      args: joinNegative(args, known),
       allowPositionals: true,
       options: Object.fromEntries(
         Object.entries(known).map(([name, { value, repeatable }]) => [

@@ -119,6 +119,21 @@ describe("arguments", () => {
     assert.equal(toSuggestion("srve", ["serve", "sync"]), "serve");
     assert.equal(toSuggestion("xyzzy", ["serve", "sync"]), undefined);
   });
+
+  test("a negative number is a value, another option is not", () => {
+    const known = { limit: { help: "", value: "N" }, name: { help: "", value: "NAME" }, check: { help: "" } };
+    const read = (...args: string[]) => ({ ...parseArguments(args, known, { least: 0, most: 2, called: "" }).values });
+    assert.deepEqual(read("--limit", "-1", "--check"), { limit: "-1", check: true });
+    assert.deepEqual(read("--limit=-1"), { limit: "-1" });
+    assert.deepEqual(read("--limit", "-.5"), { limit: "-.5" });
+    assert.throws(() => read("--limit", "--check"), UsageError);
+    assert.throws(() => read("--limit", "-x"), UsageError);
+    assert.throws(() => read("--check", "-1"), UsageError);
+    assert.deepEqual(parseArguments(["--", "--limit", "-1"], known, { least: 0, most: 2, called: "" }).positionals, [
+      "--limit",
+      "-1",
+    ]);
+  });
 });
 
 describe("sync", () => {
