@@ -14,7 +14,7 @@ type Call<T> = (control: EngineControl, signal: AbortSignal) => Promise<T>;
 
 /** What the trainer room knows that decides over a control call. */
 export interface ControlGuard {
-  setPaused(mode: PauseMode | null): void;
+  setPaused(mode: PauseMode | null, cleared?: boolean): void;
   /** Throws `conflict` while servers may hold half an update. */
   refuseInWindow(call: string): void;
   isFenced(id: string): boolean;
@@ -162,7 +162,7 @@ export function createControl(
       const closed = close("pause");
       try {
         const result = await pauseAll(mode, clearCache, signal);
-        guard.setPaused(mode);
+        guard.setPaused(mode, clearCache);
         onPaused(true);
         return result;
       } catch (error) {

@@ -81,6 +81,24 @@ describe("prefixes of the old weights", () => {
     });
   }
 
+  for (const [clear, state] of [
+    [true, "ready"],
+    [false, "quarantined"],
+  ] as const) {
+    test(`a server that refuses to empty them, paused with clear_cache=${clear}, is ${state}`, async () => {
+      const refuse: typeof fetch = Object.assign(
+        async (url: string | URL | Request, init?: RequestInit) =>
+          String(url).includes("/reset_prefix_cache") ? Response.json({ success: false }) : fetch(url, init),
+        { preconnect: () => undefined },
+      );
+      rig = await startRig([{}], {}, { fetch: refuse });
+      const { trainer } = await rig.join();
+      await rig.post(`/pause?mode=keep&clear_cache=${clear}`);
+      assert.equal((await rig.sync(trainer, 1)).at(-1)?.status, clear ? 200 : 424);
+      assert.equal((await rig.get("/api/fleet")).servers[0]?.state, state);
+    });
+  }
+
   test("a server that keeps them serves nobody", async () => {
     rig = await startRig([{}, {}]);
     const { trainer } = await rig.join();

@@ -39,8 +39,8 @@ export interface TrainerSessions {
   leave(caller: TrainerCaller): Promise<TrainerResult>;
   /** An open update will not be finished: whoever may hold a part of it is fenced. Nothing where none is open. */
   abandon(reason: string): void;
-  /** The trainer paused the fleet itself (`mode`), or resumed it (null). */
-  setPaused(mode: PauseMode | null): void;
+  /** The trainer paused the fleet itself (`mode`; `cleared`: prefix caches were emptied, default true), or resumed it (null). */
+  setPaused(mode: PauseMode | null, cleared?: boolean): void;
   /** Throws `conflict` while servers may hold half an update: `call` would wake them. */
   refuseInWindow(call: string): void;
   /** True for a server that this room keeps from traffic. */

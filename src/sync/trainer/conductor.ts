@@ -54,7 +54,8 @@ export interface Conductor {
   readonly hasRecord: () => boolean;
   /** What the session's finish published. */
   readonly published: () => TrainerResult["published"];
-  setPaused(mode: PauseMode | null): void;
+  /** `cleared`: the pause emptied the prefix caches. */
+  setPaused(mode: PauseMode | null, cleared?: boolean): void;
   stop(): void;
 }
 
@@ -63,6 +64,8 @@ export function createConductor(options: TrainerOptions): Conductor {
   const { fleet, syncs, clock, log, timeoutMilliseconds } = options;
   let state: TrainerState = createTrainerState();
   let pausedBy: PauseMode | null = null;
+  /** Our own pauses always clear. */
+  let cleared = true;
   let waiter: { resolve(failure: TrainerFailure | null): void; reject(error: GatewayError): void } | null = null;
   let round = new AbortController();
   const identities = new Map<ReplicaId, TransferIdentity>();
@@ -239,7 +242,7 @@ export function createConductor(options: TrainerOptions): Conductor {
       void found.then(async (identity) => {
         const verdict = judgeFinish(before, identity, cargo.label);
         const replica = verdict.ok === false ? undefined : fleet.replica(id);
-        const kept = replica === undefined ? null : await forgetPrefixes(clock, replica, limit);
+        const kept = replica === undefined ? null : await forgetPrefixes(clock, replica, limit, cleared);
         // What was not proved here leaves the old label as it was: by the new one a refit knows the finish again.
         if (verdict.ok !== false && kept === null && identity !== undefined) identities.set(id, identity);
         dispatch({ type: "verified", replica: id, ...(kept === null ? verdict : { ok: false, reason: kept }) });
@@ -341,8 +344,9 @@ export function createConductor(options: TrainerOptions): Conductor {
     dropRecord: () => ledger.end({ code: "client_closed", message: "The trainer left before the update began." }),
     hasRecord: () => ledger.open,
     published: () => ledger.published,
-    setPaused(mode) {
+    setPaused(mode, clearedToo = true) {
       pausedBy = mode;
+      cleared = clearedToo;
     },
     stop() {
       unsubscribe();

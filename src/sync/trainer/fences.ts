@@ -208,7 +208,7 @@ export function createFences(options: FenceOptions): Fences {
         before?.label !== last.label &&
         last.version === published
       ) {
-        const kept = await forgetPrefixes(clock, replica, FORGET_MS);
+        const kept = await forgetPrefixes(clock, replica, FORGET_MS, false);
         if (kept !== null) throw conflict(`${kept}.`);
         identities.set(id, found);
         fleet.setWeights(id, last.version, null);

@@ -71,20 +71,24 @@ export async function identify(
 /**
  * Empties its prefix cache; says why when that failed. Prefixes that were computed with the old weights answer nothing:
  * the trainer's own pause may have kept them (`clear_cache=false`), and vLLM keeps them in some revisions when it
- * freezes requests. Frozen requests compute theirs again.
+ * freezes requests. Frozen requests compute theirs again. A server that refuses (frozen requests wait for blocks from
+ * elsewhere) is believed when the pause has `cleared` the cache already.
  */
 export async function forgetPrefixes(
   clock: Pick<Clock, "timer">,
   { engine }: Replica,
   milliseconds: number,
+  cleared: boolean,
 ): Promise<string | null> {
   const { control } = engine;
   if (control === undefined) return null;
-  let why = "it kept its prefix cache of the old weights";
+  const refused = "it kept its prefix cache of the old weights";
+  let why: string | null = refused;
   const reset = async (signal: AbortSignal): Promise<string | null> => {
     for (let round = 0; round < RESET_ROUNDS; round += 1) {
       try {
         if (await control.resetPrefixCache(true, { signal })) return null;
+        why = cleared ? null : refused;
       } catch (thrown) {
         signal.throwIfAborted();
         const { code, message } = toGatewayError(thrown);
