@@ -1,7 +1,7 @@
 /**
  * How many tokens of a prompt a device computes rightly at a time. ONNX Runtime's WebGPU attention takes pieces of 32 tokens
- * and more through a kernel that supposes groups of at least 8 invocations (flash_attention.cc, 1.30); an adapter with
- * smaller ones (SwiftShader: 4) computes something else and says nothing. So a layer of the model's own heads, over numbers
+ * and more through a kernel of their own (flash_attention.cc, 1.30). On SwiftShader, whose groups have 4 invocations, it is wrong
+ * from the fifth token on and says nothing; no other adapter was at hand. So a layer of the model's own heads, over numbers
  * of ours, computes the same prompt whole and in short pieces before anything is served.
  */
 import { buildDecoderGraph } from "./graph/decoder-graph.ts";

@@ -187,6 +187,20 @@ describe("dying", () => {
     await assert.rejects(collect(generate(rig)), isFailure(/is being restarted/));
     await rig.engine.stop({ signal: soon() });
   });
+  test("a crash in native code is called that, also where the runtime's last line blames others", async () => {
+    const rig = await started();
+    rig.children[0]?.say(
+      "panic(main thread): Segmentation fault at address 0x8\noh no: Bun has crashed. This indicates a bug in Bun, not your code.\n" +
+        "To send a redacted crash report to Bun's team,\nplease file a GitHub issue using the link below:\n https://bun.report/1.4.5/x\n",
+    );
+    rig.children[0]?.end({ code: null, signal: "SIGSEGV" });
+    await rig.until("down", () => rig.notices.length === 1);
+    await assert.rejects(
+      rig.engine.probe({ signal: soon() }),
+      isFailure(/signal SIGSEGV\): native code crashed; panic\(main thread\): Segmentation fault at address 0x8\./),
+    );
+    await rig.engine.stop({ signal: soon() });
+  });
   test("a digest that is not the published one keeps it down until it gives up", async () => {
     const rig = await started();
     rig.weights = { version: version(1), digest: digestOf("else") as WeightDigest, sets: [set("this") as WeightSet] };

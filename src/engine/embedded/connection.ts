@@ -50,6 +50,12 @@ const LINE_LIMIT = 4096;
 /** Nobody of ours sent the signal; most often it is the kernel, or whoever watches a container's memory. */
 const KILLED_FROM_OUTSIDE = "killed from outside; where memory ran out, --memory-budget keeps it lower";
 
+/** Signals of a process that broke: in ours nothing can but native code. */
+const CRASHES: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP"]);
+
+/** What Bun prints of any crash: an address to report it to, and whose fault it thinks it is. */
+const BUN_CRASH_LINE = /bun\.report|Bun has crashed|bug in Bun|Bun's team|GitHub issue using the link/;
+
 export interface CallControl<Result> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: StageProgress) => void;
@@ -247,7 +253,11 @@ export class WorkerConnection {
     this.#heartbeat.stop();
     const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
     // Who is killed says nothing: the last line was about something else.
-    const said = this.#killReason ?? (exit.signal === "SIGKILL" ? KILLED_FROM_OUTSIDE : this.#lastLine);
+    const crash = exit.signal !== null && CRASHES.has(exit.signal);
+    const last = crash
+      ? ["native code crashed", this.#lastLine].filter((text) => text !== "").join("; ")
+      : this.#lastLine;
+    const said = this.#killReason ?? (exit.signal === "SIGKILL" ? KILLED_FROM_OUTSIDE : last);
     const why = said === "" ? "" : `: ${said}`;
     const gone = new GatewayError("replica_failed", `The worker process ${this.pid} ended (${how})${why}.`);
     this.#gone = gone;
@@ -273,8 +283,9 @@ export class WorkerConnection {
     let rest = "";
     const say = (line: string): void => {
       if (line.trim() === "") return;
-      this.#lastLine = line.slice(0, LINE_LIMIT);
-      this.#log.warn("worker says", { line: this.#lastLine });
+      const shown = line.slice(0, LINE_LIMIT);
+      if (!BUN_CRASH_LINE.test(shown)) this.#lastLine = shown.trim();
+      this.#log.warn("worker says", { line: shown });
     };
     try {
       for await (const chunk of this.#child.stderr) {
