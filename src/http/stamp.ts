@@ -34,8 +34,10 @@ export function stampHeaders(headers: Headers, stamp: Stamp, span?: VersionSpan)
   if (stamp.adapterVersion !== undefined) headers.set("x-adapter-version", String(stamp.adapterVersion));
 }
 
-/** The upstream's answer with our stamps; its body goes on byte for byte, never looked at. */
+/** The upstream's answer with our stamps, and a `Retry-After` where its 429 has none; its body goes on byte for byte, never looked at. */
 export function toForwardedResponse(response: Response, stamp: Stamp, span?: VersionSpan): Response {
   stampHeaders(response.headers, stamp, span);
+  // A caller that is told nothing comes back at once.
+  if (response.status === 429 && !response.headers.has("retry-after")) response.headers.set("retry-after", "1");
   return response;
 }

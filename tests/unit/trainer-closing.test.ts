@@ -169,3 +169,14 @@ test("words of what a control route does not take", async () => {
   });
   assert.match(await patch.text(), /state must be given, or weight instead of it, got undefined/);
 });
+
+test("a 429 of every server says when to come back", async () => {
+  rig = await startRig([{}]);
+  rig.fakes[0]!.state.setFaults({ status: 429 });
+  const answer = await rig.request("/v1/completions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "a" }),
+  });
+  assert.deepEqual([answer.status, answer.headers.get("retry-after")], [429, "1"]);
+});
