@@ -28,6 +28,12 @@ const bound = (issue: Issue & { code: "too_small" | "too_big" }): string => {
   return amount;
 };
 
+/** zod's words of a discriminator, turned so that they fit behind "must be"; other messages are our own. */
+function toKinds(message: string): string {
+  const [, kinds] = /^Invalid discriminator value\. Expected (.+)$/.exec(message) ?? [];
+  return kinds === undefined ? message : `one of ${kinds.replaceAll("'", '"').replaceAll(" | ", ", ")}`;
+}
+
 /** What would have been accepted, in words that fit behind "must be". */
 function accepted(issue: Issue): string {
   switch (issue.code) {
@@ -46,14 +52,8 @@ function accepted(issue: Issue): string {
       return `in the format ${issue.format}`;
     case "invalid_key":
       return "left out: its name is not one that is accepted here";
-    case "invalid_union": {
-      const [, kinds] = /^Invalid discriminator value\. Expected (.+)$/.exec(issue.message) ?? [];
-      return kinds === undefined
-        ? "of an accepted type"
-        : `one of ${kinds.replaceAll("'", '"').replaceAll(" | ", ", ")}`;
-    }
     default:
-      return issue.message === "Invalid input" ? "of an accepted type" : issue.message;
+      return issue.message === "Invalid input" ? "of an accepted type" : toKinds(issue.message);
   }
 }
 
