@@ -19,6 +19,7 @@ import { createClaims } from "./gateway/journal/claims.ts";
 import { createJournal } from "./gateway/journal/journal.ts";
 import { withRecall } from "./gateway/journal/recall.ts";
 import { createLegacy } from "./gateway/legacy.ts";
+import { createNcclRoots } from "./gateway/nccl-roots.ts";
 import { observeGateway } from "./gateway/observe.ts";
 import { observeStore } from "./gateway/observe-store.ts";
 import { createOffloadPlans } from "./gateway/offload-plans.ts";
@@ -146,6 +147,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
   });
 
   const offers = createWeightOffers(ports.files, ports.random, config.advertiseUrl);
+  const openNccl = createNcclRoots({ ports, log, config });
   const makeEngine = (spec: EngineSpec): Engine => {
     const engine = createEngine(spec, {
       ports,
@@ -154,6 +156,7 @@ export function createGateway(config: Config, ports: Ports): Gateway {
       maxQueue: config.maxQueue,
       startTimeout: config.startTimeout * 1000,
       offerWeights: offers.offer,
+      ...(openNccl === undefined ? {} : { openNccl }),
       ...(config.upstreamApiKey === undefined ? {} : { upstreamApiKey: config.upstreamApiKey }),
     });
     return journal.durable ? withRecall(engine, clock, journal) : engine;

@@ -6,6 +6,7 @@ import type { Engine, EngineSpec } from "./engine.ts";
 import { createTrlEngine } from "./trl/trl.ts";
 import { connectionError } from "./vllm/faults.ts";
 import { createVllmEngine } from "./vllm/vllm.ts";
+import type { OpenNcclRoot } from "./vllm/weights-nccl.ts";
 import type { OfferWeights } from "./vllm/weights-plugin.ts";
 
 export interface EngineDeps extends EmbeddedEngineDeps {
@@ -14,6 +15,8 @@ export interface EngineDeps extends EmbeddedEngineDeps {
   readonly upstreamApiKey?: string;
   /** For servers that fetch weights from here. */
   readonly offerWeights?: OfferWeights;
+  /** For servers that take weights over NCCL. */
+  readonly openNccl?: OpenNcclRoot;
 }
 
 /** Creates the engine of a replica; nothing runs before its `start`. */

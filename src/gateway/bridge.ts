@@ -17,12 +17,16 @@ export interface BridgeWiring {
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:": 443 };
 
+/** Where a server is connected to. */
+export function toReach(url: string): { host: string; port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (DEFAULT_PORTS[protocol] ?? 80) };
+}
+
 /** Some server of the fleet, to learn the address by which this machine reaches them. */
 function reach(fleet: FleetRegistry): { host: string; port: number } | null {
   const url = fleet.replicas().find(({ engine }) => engine.url !== null)?.engine.url;
-  if (url === undefined || url === null) return null;
-  const { hostname, port, protocol } = new URL(url);
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (DEFAULT_PORTS[protocol] ?? 80) };
+  return url === undefined || url === null ? null : toReach(url);
 }
 
 /** Creates it; no process runs before a trainer opens its communicator. */

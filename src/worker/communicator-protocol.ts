@@ -50,6 +50,8 @@ export interface OpenGroup {
 
 /** Calls and their results. `timeout` holds for each broadcast or barrier of the call. */
 export interface CommunicatorCalls {
+  /** Loads the libraries and asks the GPU for something: what fails here would fail in `open`. */
+  probe: { request: { libraries: WireLibraries }; result: { readonly nccl: string } };
   open: { request: OpenGroup; result: { readonly nccl: string } };
   /** Broadcasts tensors of this rank; their bytes follow as `data`, in order. `packed`: runs of that many bytes; null: one by one. */
   send: {

@@ -77,9 +77,9 @@ export class NcclRanks {
     this.#groups = await Promise.all(Array.from({ length: this.count }, (_, index) => open(index)));
   }
 
-  /** All ranks receive all tensors; `packed` as in vLLM. */
-  async receive(tensors: readonly WireTensor[], root: number, packed: boolean, timeout = 10_000): Promise<void> {
-    const one = async (group: Group, index: number): Promise<void> => {
+  /** All ranks receive all tensors; `packed` as in vLLM. Gives the first rank's bytes. */
+  async receive(tensors: readonly WireTensor[], root: number, packed: boolean, timeout = 10_000): Promise<Uint8Array> {
+    const one = async (group: Group, index: number): Promise<Uint8Array> => {
       const pieces: Uint8Array[] = [];
       const take = async (piece: Uint8Array): Promise<void> => void pieces.push(piece.slice());
       const step = { timeout, signal: this.life.signal };
@@ -96,8 +96,10 @@ export class NcclRanks {
         );
         at += size;
       }
+      return bytes;
     };
-    await Promise.all(this.#groups.map(one));
+    const [first] = await Promise.all(this.#groups.map(one));
+    return first ?? new Uint8Array();
   }
 
   /** The first rank sends one tensor. */

@@ -14,12 +14,17 @@ import { toTransferError } from "./transfer-faults.ts";
 export interface VllmTransfer extends TransferTarget {
   /** What `GET /version` said. */
   setVersion(text: string | null): void;
+  /** The server joined a group through this, and has not left it. */
+  readonly joined: boolean;
+  /** Another process answers: it is in no group. */
+  forget(): void;
 }
 
 /** Creates it. Nothing is sent before the first call. */
 export function createTransfer(client: Client, onMet: (identity: TransferIdentity) => void): VllmTransfer {
   let revision = toRevision(null);
   let packing: Packing = {};
+  let joined = false;
 
   /** Best effort: a server may serve its metrics elsewhere, or not at all. */
   async function instance(signal: AbortSignal): Promise<string | null> {
@@ -39,6 +44,12 @@ export function createTransfer(client: Client, onMet: (identity: TransferIdentit
   return {
     get sessionless() {
       return !revision.hasSession;
+    },
+    get joined() {
+      return joined;
+    },
+    forget() {
+      joined = false;
     },
     setVersion(text) {
       revision = toRevision(text);
@@ -63,7 +74,10 @@ export function createTransfer(client: Client, onMet: (identity: TransferIdentit
         const error = toGatewayError(thrown);
         throw error.code === "unsupported" ? error : toTransferError(error, client.url, path);
       }
-      if (call.type === "join") packing = toPacking(call.info);
+      if (call.type === "join") {
+        packing = toPacking(call.info);
+        joined = true;
+      } else if (call.type === "leave") joined = false;
     },
     identify,
     meet: onMet,

@@ -20,6 +20,7 @@ import { type ModelFacts, readModelFacts } from "./manifest.ts";
 import { detokenize, tokenize } from "./text.ts";
 import { createTransfer } from "./transfer.ts";
 import { createVllmWeights } from "./weights.ts";
+import type { OpenNcclRoot } from "./weights-nccl.ts";
 import type { OfferWeights } from "./weights-plugin.ts";
 
 /** Which server. */
@@ -41,6 +42,8 @@ export interface VllmEngineDeps {
   readonly upstreamApiKey?: string;
   /** Makes a weight set fetchable for a server that has the plugin; absent = no server can fetch from here. */
   readonly offerWeights?: OfferWeights;
+  /** Starts what drives NCCL on this machine; absent = no processes here. */
+  readonly openNccl?: OpenNcclRoot;
 }
 
 /** Used where the server does not tell its limit. */
@@ -145,6 +148,8 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   });
 
   const transfer = createTransfer(client, (met) => identity.meet({ started: met.instance, label: met.label }));
+  /** For groups of this gateway's own: what a trainer agreed on with the server is not theirs. */
+  const own = createTransfer(client, () => undefined);
   const loader = createAdapters(client);
 
   /** At once, not with the next probe: every request until then would fail or have to be moved. */
@@ -183,6 +188,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
   function forgetWeights(): void {
     noted = undefined;
     unsafe = false;
+    transfer.forget();
   }
 
   const control = createControl(client);
@@ -205,6 +211,7 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     clock,
     files,
     offer: deps.offerWeights,
+    nccl: deps.openNccl && { open: deps.openNccl, transfer: own, taken: () => transfer.joined },
     manifest: () => facts.manifest,
     model() {
       const served = info?.models.find(({ parent }) => parent === null);
@@ -224,7 +231,9 @@ export function createVllmEngine(spec: VllmEngineSpec, deps: VllmEngineDeps): En
     url,
     async start({ signal }) {
       const read = await readInfo(client, signal);
-      transfer.setVersion(typeof read.details.vllm_version === "string" ? read.details.vllm_version : null);
+      const version = typeof read.details.vllm_version === "string" ? read.details.vllm_version : null;
+      transfer.setVersion(version);
+      own.setVersion(version);
       const now = await identity.look(read.details.dev_routes === true, signal);
       if (isOtherInstance(identity.known, now)) forgetWeights();
       // Not surely the same: whole weights of its start at best. Half-done ones stay half done until that is sure.

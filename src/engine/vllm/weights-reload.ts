@@ -33,8 +33,9 @@ export const REPACK_METHOD = "tidegate_repack";
  * @param repacks asked at each use: the server computes on a CPU, and its output head is the embedding. vLLM 0.32 keeps a
  * packed copy of such a head there, which `reload_weights` leaves as it was: new weights with the old head, and nothing
  * tells. With the plugin installed the copy can be made anew; without it such a server is refused.
+ * @param noNccl asked for a refusal: why the weights did not go over NCCL instead.
  */
-export function createReloadWay(client: Client, files: Files, repacks: () => boolean): WeightWay {
+export function createReloadWay(client: Client, files: Files, repacks: () => boolean, noNccl: () => string): WeightWay {
   const rpc = (method: string, signal: AbortSignal, kwargs: object = {}): Promise<unknown> =>
     client.call("/collective_rpc", { json: { method, kwargs }, signal });
 
@@ -67,7 +68,7 @@ export function createReloadWay(client: Client, files: Files, repacks: () => boo
         const said = cause instanceof GatewayError ? (cause.details.upstream ?? cause.message) : String(cause);
         throw new GatewayError(
           "unsupported",
-          `The vLLM server at ${client.url} cannot read ${probe}: ${said} Put --spool-dir on a disk that both see, or use the plugin: pip install tidegate-vllm there, and start it with --weight-transfer-config '{"backend":"tidegate"}'.`,
+          `The vLLM server at ${client.url} cannot read ${probe}: ${said} Put --spool-dir on a disk that both see, or use the plugin: pip install tidegate-vllm there, and start it with --weight-transfer-config '{"backend":"tidegate"}'. NCCL would do as well (--weight-transfer-config '{"backend":"nccl"}' there; a GPU, libnccl and the CUDA runtime here), but ${noNccl()}.`,
           { upstream: said, cause },
         );
       }

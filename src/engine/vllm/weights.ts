@@ -1,16 +1,18 @@
 /**
  * The weight target of one vLLM server. vLLM overwrites its weights in place, so nothing is touched before `commit`:
  * `stage` brings the set within the server's reach and proves what can be proved, `commit` pauses, loads and resumes.
- * Two ways, by what the server offers: our plugin (it fetches by URL and tells the digest), or a disk that both see.
+ * Three ways, by what the server offers: our plugin (it fetches by URL and tells the digest), NCCL where this machine can
+ * drive it, or a disk that both see.
  * Between the first touched tensor and a good end the server has empty parameters, and one generation kills it whole
  * (vLLM 0.32): whatever fails there leaves it paused, with weights that nobody knows.
  */
 import type { WeightVersion } from "../../contract/ids.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Clock, Files } from "../../ports.ts";
-import type { EngineControl, GuardedCallOptions, TensorSpec, WeightTarget } from "../engine.ts";
+import type { EngineControl, GuardedCallOptions, TensorSpec, TransferTarget, WeightTarget } from "../engine.ts";
 import type { Client } from "./client.ts";
 import type { WeightWay } from "./weight-way.ts";
+import { createNcclWay, NCCL_BACKEND, type OpenNcclRoot } from "./weights-nccl.ts";
 import { createPluginWay, type OfferWeights, PLUGIN_BACKEND } from "./weights-plugin.ts";
 import { createReloadWay, REPACK_METHOD } from "./weights-reload.ts";
 
@@ -22,6 +24,15 @@ export interface VllmWeightsOptions {
   /** Where the spool is; absent at the edge. */
   readonly files: Files | undefined;
   readonly offer: OfferWeights | undefined;
+  /** Absent where no process can be started. */
+  readonly nccl:
+    | {
+        readonly open: OpenNcclRoot;
+        readonly transfer: Pick<TransferTarget, "send" | "worldSize">;
+        /** A trainer has a group with the server, which another join would break. */
+        readonly taken: () => boolean;
+      }
+    | undefined;
   /** Of the served model, where it could be read. */
   readonly manifest: () => readonly TensorSpec[] | null;
   /** Name and place of the served model; null before the first contact. */
@@ -63,7 +74,18 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
   const { client, control, clock, onUnsafe } = options;
   /** See `createReloadWay`. */
   let repacks = false;
-  const reload = options.files === undefined ? undefined : createReloadWay(client, options.files, () => repacks);
+  /** Why the last one did not go over NCCL. */
+  let noNccl = "";
+  const { files, nccl } = options;
+  const reload =
+    files === undefined
+      ? undefined
+      : createReloadWay(
+          client,
+          files,
+          () => repacks,
+          () => noNccl,
+        );
   const plugin = options.offer === undefined ? undefined : createPluginWay(client, clock, options.offer);
   const staged = new Map<string, WeightWay>();
   /** A switch that began here has not resumed the server. */
@@ -71,11 +93,30 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
   /** A gateway before this one may have left an update of a trainer open. */
   let leftOpen = false;
 
+  /** A way over NCCL, or why there is none. */
+  async function openNccl(backend: string | null, signal: AbortSignal): Promise<WeightWay | string> {
+    if (backend !== NCCL_BACKEND) {
+      return `the server has ${backend === null ? "no weight-transfer backend" : `the backend ${backend}`}, not ${NCCL_BACKEND}`;
+    }
+    if (nccl === undefined || files === undefined) return "this gateway can start no process for it";
+    if (nccl.taken()) {
+      return "a trainer has its own group with the server; POST /shutdown_weight_transfer_engine here ends that";
+    }
+    const root = await nccl.open(client.url, { signal });
+    if ("missing" in root) return `it cannot be driven on this machine: ${root.missing}`;
+    return createNcclWay({ url: client.url, root, files, transfer: nccl.transfer, spare: reload });
+  }
+
   async function chooseWay(signal: AbortSignal): Promise<WeightWay> {
     const { backend, cpu } = await readSetup(client, signal);
     repacks = cpu && options.model()?.tied === true;
-    const way = backend === PLUGIN_BACKEND ? plugin : reload;
-    if (way !== undefined) return way;
+    if (backend === PLUGIN_BACKEND && plugin !== undefined) return plugin;
+    if (backend !== PLUGIN_BACKEND) {
+      const way = await openNccl(backend, signal);
+      if (typeof way !== "string") return way;
+      noNccl = way;
+      if (reload !== undefined) return reload;
+    }
     throw new GatewayError(
       "unsupported",
       `The vLLM server at ${client.url} can take weights here only through the plugin: pip install tidegate-vllm there, and start it with --weight-transfer-config '{"backend":"${PLUGIN_BACKEND}"}'.`,
@@ -161,7 +202,11 @@ export function createVllmWeights(options: VllmWeightsOptions): WeightTarget {
       const way = staged.get(id);
       if (way === undefined) throw new GatewayError("conflict", `Nothing is staged as ${id} for ${client.url}.`);
       staged.delete(id);
-      await overwrite(version, mode, guarded, () => way.load(id, version, { signal }));
+      try {
+        await overwrite(version, mode, guarded, () => way.load(id, version, { signal }));
+      } finally {
+        await way.release?.({ signal });
+      }
     },
     async discard(id) {
       const way = staged.get(id);

@@ -100,6 +100,11 @@ export class CommunicatorCore {
     const onProgress = ({ tensors, bytes }: { tensors: number; bytes: number }): void =>
       void this.#environment.send({ type: "progress", id: call.id, tensors, bytes });
     switch (call.type) {
+      case "probe": {
+        const library = this.#environment.load(call.libraries);
+        await library.destroyStream(await library.createStream());
+        return { nccl: library.version };
+      }
       case "open": {
         if (this.#groups.has(call.group)) {
           throw new GatewayError("conflict", `The group ${call.group} is there already; close it first.`);

@@ -5,10 +5,17 @@
 import { createHash } from "node:crypto";
 import { HttpError } from "./http-error.ts";
 
+/** A tensor as an update announces it; `dtype` is torch's name. */
+export interface Announced {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
 /** The trainer's group as a server sees it. */
 export interface PeerLink {
-  /** The next broadcast of rank 0; blocks until it comes. Rejects when the group broke. */
-  receive(): Promise<Uint8Array>;
+  /** The next broadcast of rank 0, which has these tensors in it; blocks until it comes. Rejects when the group broke. */
+  receive(tensors: readonly Announced[]): Promise<Uint8Array>;
   close(): void;
 }
 
@@ -178,7 +185,12 @@ export class FakeTransfer {
       (_, at) => (BYTES[dtypes[at] ?? ""] ?? 4) * (shapes[at] ?? []).reduce((all, size) => all * size, 1),
     );
     for (const group of chunks(sizes, packing)) {
-      const bytes = await this.#link.receive();
+      const announced = group.map((at) => ({
+        name: names[at] ?? "",
+        dtype: dtypes[at] ?? "",
+        shape: shapes[at] ?? [],
+      }));
+      const bytes = await this.#link.receive(announced);
       const expected = group.reduce((sum, at) => sum + (sizes[at] ?? 0), 0);
       if (bytes.byteLength !== expected)
         throw new Error(
