@@ -4,6 +4,7 @@
  *
  *   fake_fault(rank, operation, kind)   the next communicator of that rank: operation 0 is its init, 1 its first
  *                                       collective, and so on; kinds are below. kind 0 clears.
+ *   FAKE_CUDA_DEVICE in the environment: "none" = a stream is refused as without a GPU, "crash" = the process ends there
  *   fake_live(what)                     live device allocations (0), streams (1), communicators (2), registrations (3)
  *
  * cc -shared -fPIC -O1 -Wl,-z,nodelete -o libfake.so fake-nccl.c -lpthread
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 enum { SUCCESS = 0, SYSTEM_ERROR = 2, INTERNAL_ERROR = 3, INVALID_ARGUMENT = 4, REMOTE_ERROR = 6, IN_PROGRESS = 7 };
-enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NOT_READY = 600 };
+enum { CUDA_OUT_OF_MEMORY = 2, CUDA_NO_DEVICE = 100, CUDA_NOT_READY = 600 };
 /* HANG: the operation never ends. BLOCK: the call itself never returns. FAIL: the call returns an error. LATE_FAIL: the
  * call succeeds, the error comes later. DIE: the connection to the group breaks. STUCK: never ends, abort or not. All others but FAIL end by an abort. */
 enum { NONE, HANG, BLOCK, FAIL, LATE_FAIL, DIE, STUCK };
@@ -305,6 +306,9 @@ int cudaMalloc(void **out, size_t bytes) {
 int cudaFree(void *memory) { free(memory); __sync_fetch_and_sub(&live[0], 1); return SUCCESS; }
 int cudaStreamCreateWithFlags(Stream **out, unsigned flags) {
   (void)flags;
+  const char *device = getenv("FAKE_CUDA_DEVICE");
+  if (device && !strcmp(device, "none")) return CUDA_NO_DEVICE;
+  if (device && !strcmp(device, "crash")) abort();
   Stream *stream = calloc(1, sizeof *stream);
   pthread_mutex_init(&stream->lock, NULL);
   pthread_cond_init(&stream->changed, NULL);
@@ -341,5 +345,6 @@ int cudaHostRegister(void *memory, size_t bytes, unsigned flags) {
 }
 int cudaHostUnregister(void *memory) { (void)memory; __sync_fetch_and_sub(&live[3], 1); return SUCCESS; }
 const char *cudaGetErrorString(int code) {
+  if (code == CUDA_NO_DEVICE) return "no CUDA-capable device is detected";
   return code == CUDA_OUT_OF_MEMORY ? "out of memory" : code == CUDA_NOT_READY ? "device not ready" : "some error";
 }

@@ -212,6 +212,28 @@ describe("weight syncs over NCCL", { skip, timeout: 120_000 }, () => {
     await until("no process is left", () => communicators() === 0);
   });
 
+  test("libraries without a GPU: from the disk; a process that crashes: refused before anything is paused", async () => {
+    try {
+      process.env.FAKE_CUDA_DEVICE = "none";
+      const one = await ncclServer(1);
+      const gateway = await front([one], libraries);
+      assert.equal((await sync(gateway, disk("nccl-one"))).body.state, "completed");
+      assert.deepEqual([one.loads, one.ranks.weights[0]!.size], [1, 0]);
+      process.env.FAKE_CUDA_DEVICE = "crash";
+      const { status, body } = await sync(gateway, disk("nccl-two"));
+      assert.deepEqual([status, body.replica, body.phase], [424, "vllm-0", "stage"], JSON.stringify(body));
+      assert.match(body.detail ?? "", /communicator's worker process .* ended \(signal SIGABRT\)/);
+      assert.equal((await generate(gateway)).version, "1");
+      assert.equal(one.loads, 1);
+      delete process.env.FAKE_CUDA_DEVICE;
+      assert.equal((await sync(gateway, disk("nccl-two"))).body.state, "completed");
+      assert.deepEqual(one.ranks.weights[0], digests(2));
+      await until("no process is left", () => communicators() === 0);
+    } finally {
+      delete process.env.FAKE_CUDA_DEVICE;
+    }
+  });
+
   test("no NCCL on this machine: from the disk, as ever; and without one the refusal names all that would help", async () => {
     const seeing = await ncclServer(1);
     assert.equal((await sync(await front([seeing], nothing), disk("nccl-one"))).body.state, "completed");
