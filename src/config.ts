@@ -220,7 +220,11 @@ export const ConfigSchema = z.strictObject({
     .describe(
       "Address of this machine that GPU workers and trainers reach; default: found by connecting to an upstream.",
     ),
-  ncclLibrary: z.string().min(1).optional().describe("Path of libnccl, for weight syncs over NCCL and the bridge; default: the system's."),
+  ncclLibrary: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of libnccl, for weight syncs over NCCL and the bridge; default: the system's."),
   cudartLibrary: z
     .string()
     .min(1)
