@@ -72,19 +72,11 @@ describe("two gateways over one store", () => {
   });
 
   async function healthy(): Promise<Fleet> {
-    for (const front of fronts) {
-      await until(
-        "a fleet that serves",
-        () => fleetOf(front),
-        (fleet) => fleet.state === "ready" && fleet.active_sync === null,
-      );
-    }
+    const serves = (fleet: Fleet): boolean => fleet.state === "ready" && fleet.active_sync === null;
+    for (const front of fronts) await until("a fleet that serves", () => fleetOf(front), serves);
     // One that was away shows what it last knew until it has heard of the rest.
-    const [first] = await until(
-      "the same version at both",
-      () => Promise.all(fronts.map(fleetOf)),
-      ([one, other]) => one !== undefined && one.weight_version === other?.weight_version,
-    );
+    const both = () => Promise.all(fronts.map(fleetOf));
+    const [first] = await until("one version", both, ([one, two]) => one?.weight_version === two?.weight_version);
     assert.ok(first !== undefined);
     for (const front of fronts) {
       const { status, version, body } = await ask(front.url);
